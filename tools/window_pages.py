@@ -145,9 +145,9 @@ def _dialogs(window: MainWindow) -> Iterator[tuple[str, QDialog]]:
     from app.ui.licences_dialog import LicencesDialog
     from app.ui.view.address_dialog import AddressDialog
 
-    window.show_preferences()
-    assert window.preferences is not None
-    yield "preferences", window.preferences
+    window.dialogs.show_preferences()
+    assert window.dialogs.preferences is not None
+    yield "preferences", window.dialogs.preferences
     yield "help", HelpSheet(window)
     window.commands.show_guide(next(iter(GUIDES)))
     assert window.commands.guides is not None
@@ -161,7 +161,7 @@ def _dialogs(window: MainWindow) -> Iterator[tuple[str, QDialog]]:
 
 
 def _models(window: MainWindow, camera: Photographer, weights: list[Path]) -> None:
-    dialog = window.show_models()
+    dialog = window.dialogs.show_models()
     camera.wait(lambda: bool(dialog.cards), "models")
     camera.take("models", dialog)
     for name in ("everyday", "ssd300-vgg16-coco"):

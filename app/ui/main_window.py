@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QColor
@@ -12,10 +11,10 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
 from app.core.frames import ImageBGR
-from app.core.settings import Choices
 from app.ui.actions import apply_theme, make_actions
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.commands import Commands, sample_clip
+from app.ui.dialogs import Dialogs
 from app.ui.event_presenter import EventPresenter
 from app.ui.events.event_desk import EventDesk
 from app.ui.export.export_windows import ExportWindows
@@ -46,11 +45,6 @@ from app.ui.widgets.side_panel import SidePanel
 from app.ui.widgets.split import Split
 from app.ui.zone_drawing import ZoneDrawing
 
-if TYPE_CHECKING:
-    from app.core.model_cards import ModelCard
-    from app.ui.models.models_dialog import ModelsDialog
-    from app.ui.settings.preferences import Preferences
-
 _TITLE = "ssd-viewer"
 
 
@@ -68,8 +62,6 @@ class MainWindow(QMainWindow):
     def __init__(self, services: Services, list_cameras: ListCameras = list_cameras_now) -> None:
         super().__init__()
         self.services = services
-        self.models_dialog: ModelsDialog | None = None
-        """Made when it is first shown."""
         self._asks = True
         self.closed = False
         """Whether it was closed, by the user or by the program."""
@@ -88,12 +80,10 @@ class MainWindow(QMainWindow):
         self.side.add(self.panel, "Settings", "Model, threshold and classes (F9)")
         self.side.add(self.events.panel, "Events", "What happens in the video (E)")
         self.side.add(self.events.all_panel, "All videos", "What happens in all videos that were looked at")
-        self.preferences: Preferences | None = None
-        """Made when it is first shown."""
-        self._devices: Choices = (("auto", "auto"), ("cpu", "CPU"))
         self.split = Split(self.stage, self.side)
         self.status = StatusBar(services.theme)
         self._lay_out()
+        self.dialogs = Dialogs(services, self.panel, self._frame_on_screen, self)
         self.sources = SourceOpener(services, self)
         self.exports = ExportWindows(services, self)
         self.several = SeveralSourcesWindows(services, list_cameras, self)
@@ -129,35 +119,9 @@ class MainWindow(QMainWindow):
         """Look at the first of these; of several videos, offer to export all."""
         self.sources.open_all(sources)
 
-    def import_model(self, path: Path) -> None:
-        """Show what a model file is, and add it to the library if the user says so."""
-        self.show_models().show_import(path)
-
-    def show_models(self) -> ModelsDialog:
-        """Open the dialog of models, or bring it back."""
-        from app.ui.models.models_dialog import ModelsDialog  # not before the window is up
-
-        if self.models_dialog is None:
-            self.models_dialog = ModelsDialog(self.services, self, self._frame_on_screen)
-        self.models_dialog.show()
-        self.models_dialog.raise_()
-        self.models_dialog.activateWindow()
-        return self.models_dialog
-
     def _frame_on_screen(self) -> ImageBGR | None:
         result = self.stage.view.result
         return None if result is None else result.frame.image_bgr
-
-    def show_preferences(self) -> None:
-        """Open the Preferences window, or bring it back."""
-        from app.ui.settings.preferences import Preferences  # not before the window is up
-
-        if self.preferences is None:
-            self.preferences = Preferences(self.services.settings, self)
-            self.preferences.set_choices("devices", self._devices)
-        self.preferences.show()
-        self.preferences.raise_()
-        self.preferences.activateWindow()
 
     def close_now(self) -> None:
         """Close without a question, whatever dialog is open: the system or the terminal wants the program to end."""
@@ -178,9 +142,7 @@ class MainWindow(QMainWindow):
         self.services.settings.set("window", "geometry", geometry)
         self.exports.hide()
         self.several.close()
-        for dialog in (self.models_dialog, self.preferences):
-            if dialog is not None:
-                dialog.hide()
+        self.dialogs.hide()
         self.closed = True
         self.record.close()
         stop_all(self.services)
@@ -270,21 +232,21 @@ class MainWindow(QMainWindow):
         for name, does in (
             ("cameras", self._show_sources),
             ("several", self.several.show),
-            ("models", self.show_models),
+            ("models", self.dialogs.show_models),
             ("events", self.show_events),
             ("next_event", self.events.next_event),
             ("previous_event", self.events.previous_event),
             ("export", self._export_present),
             ("export_many", self._show_queue),
             ("panel", self.toggle_panel),
-            ("preferences", self.show_preferences),
+            ("preferences", self.dialogs.show_preferences),
             ("fullscreen", self._toggle_fullscreen),
             ("escape", self._escape),
             ("quit", self.close),
         ):
             actions[name].triggered.connect(does)
-        self.panel.manage_models.connect(self.show_models)
-        self.panel.show_preferences.connect(self.show_preferences)
+        self.panel.manage_models.connect(self.dialogs.show_models)
+        self.panel.show_preferences.connect(self.dialogs.show_preferences)
         start.open_camera.connect(self._show_cameras)
         for asked, name in (
             (start.open_file, "open_file"),
@@ -299,7 +261,7 @@ class MainWindow(QMainWindow):
         for asked in (self.stage.start.open_recent, self.camera_menu.chosen, self.commands.source_chosen):
             asked.connect(self.open_source)
         for found in (self.commands.model_chosen, self.sources.model_found, self.drops.imported):
-            found.connect(self.import_model)
+            found.connect(self.dialogs.import_model)
         self.drops.opened.connect(self._open_path)
         self.drops.exported.connect(self.exports.show_one)
         for several in (self.drops.queued, self.sources.export_asked):
@@ -308,16 +270,13 @@ class MainWindow(QMainWindow):
         self._presenter.title.connect(self._show_title)
         for again in (self._presenter.retry, self._trust.trusted):
             again.connect(self.sources.open_again)
-        self._notices.choose_model.connect(self.show_models)
+        self._notices.choose_model.connect(self.dialogs.show_models)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self.record.status.connect(self._show_recording)
         self._event_presenter.list_wanted.connect(self.show_events)
         self.split.changed.connect(self._show_panel_state)
         self.side.changed.connect(self._page_changed)
         self.events.open_asked.connect(self.open_source)
-        services.library.models.connect(self._models_listed)
-        services.library.cards.connect(self._cards_listed)
-        services.library.devices.connect(self._devices_listed)
         services.controller.model_measured.connect(services.library.record_speed)
         services.settings.changed.connect(self._setting_changed)
         services.settings.not_saved.connect(self._settings_not_saved)
@@ -346,19 +305,6 @@ class MainWindow(QMainWindow):
 
     def _show_title(self, source: str) -> None:
         self.setWindowTitle(f"{source} — {_TITLE}" if source else _TITLE)
-
-    def _models_listed(self, choices: Choices) -> None:
-        self.panel.set_choices("models", choices)
-
-    def _cards_listed(self, cards: tuple[ModelCard, ...]) -> None:
-        known = {card.name: card.spec for card in cards if card.spec is not None}
-        self.services.settings.know_thresholds({name: spec.threshold for name, spec in known.items()})
-        self.services.settings.know_ious({name: spec.postprocess.iou_threshold for name, spec in known.items()})
-
-    def _devices_listed(self, choices: Choices) -> None:
-        self._devices = choices
-        if self.preferences is not None:
-            self.preferences.set_choices("devices", choices)
 
     def _settings_not_saved(self, error: ExplainedError) -> None:
         hint = f"They hold until the window is closed. {hint_of(error)}".strip()

@@ -68,8 +68,8 @@ def test_a_model_file_is_shown_before_it_is_imported(table: Desk, tmp_path: Path
     (tmp_path / "net.pth").write_bytes(b"nothing")
     table.window.open_all([str(tmp_path / "net.pth")])
     assert table.sessions == []
-    assert table.window.models_dialog is not None
-    sheet = table.window.models_dialog.sheet
+    assert table.window.dialogs.models is not None
+    sheet = table.window.dialogs.models.sheet
     assert sheet is not None
     table.qtbot.waitUntil(sheet.trouble.isVisible, timeout=30_000)
 

@@ -122,7 +122,7 @@ def test_a_view_without_a_model_says_so(table: Desk) -> None:
     notice = table.window.stage.view.notice
     table.qtbot.waitUntil(lambda: notice.words == NO_MODEL_TEXT)
     notice.button.click()
-    assert table.window.models_dialog is not None
-    assert table.window.models_dialog.isVisible()
+    assert table.window.dialogs.models is not None
+    assert table.window.dialogs.models.isVisible()
     session.on_event(ModelLoading("other"))
     table.qtbot.waitUntil(lambda: not notice.words)

@@ -161,8 +161,8 @@ def test_dialogs(table: Desk, tmp_path: Path) -> None:
     export = table.window.exports.dialog
     assert export is not None
     address = AddressDialog((*_RECENT, "rtsp://***@192.168.1.20:554/stream1"), table.window)
-    table.window.show_preferences()
-    preferences = table.window.preferences
+    table.window.dialogs.show_preferences()
+    preferences = table.window.dialogs.preferences
     assert preferences is not None
     table.window.exports.show_many()
     queue = table.window.exports.queue

@@ -33,7 +33,7 @@ def table(qtbot: QtBot, tmp_path: Path, demo_only: None) -> Iterator[Desk]:
 
 @pytest.fixture
 def dialog(table: Desk) -> ModelsDialog:
-    shown = table.window.show_models()
+    shown = table.window.dialogs.show_models()
     shown.resize(1000, 700)
     table.qtbot.waitUntil(lambda: FETCHED in shown.cards)
     return shown

@@ -60,8 +60,8 @@ def test_a_name_is_checked_while_it_is_typed(
 
 
 def test_a_file_dropped_before_the_library_is_listed(table: Desk, importer: Importer) -> None:
-    table.window.import_model(Path("/films/pets.pth"))
-    dialog = table.window.models_dialog
+    table.window.dialogs.import_model(Path("/films/pets.pth"))
+    dialog = table.window.dialogs.models
     assert dialog is not None
     sheet = dialog.sheet
     assert sheet is not None
@@ -103,7 +103,7 @@ def test_closing_the_dialog_closes_the_sheet(dialog: ModelsDialog, table: Desk, 
     dialog.hide()
     assert not sheet.isVisible()
     assert dialog.sheet is None
-    table.window.show_models()
+    table.window.dialogs.show_models()
     busy = open_sheet(table, dialog)
     busy.go.click()
     dialog.hide()

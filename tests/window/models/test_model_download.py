@@ -94,7 +94,7 @@ def test_closing_the_dialog_stops_what_is_fetched(dialog: ModelsDialog, table: D
     dialog.close()
     assert fetch.stop.is_set()
     table.qtbot.waitUntil(lambda: not table.downloads.running)
-    table.window.show_models()
+    table.window.dialogs.show_models()
     assert dialog.details.download.isVisible()
 
 
@@ -140,7 +140,7 @@ def test_a_real_download_is_cut_resumed_and_on_the_library(
     monkeypatch.setitem(MODELS, name, published)
     table.fetch = fetch_model
     monkeypatch.setattr("app.core.paths.models_dir", lambda: tmp_path / "models")
-    dialog = table.window.show_models()
+    dialog = table.window.dialogs.show_models()
     with FileServer(content) as server:
         save_settings(settings_file(), Settings(network=NetworkSettings(mirror=server.address)))
         server.answers.append(cut_after(len(content) // 2, silent=True))

@@ -139,7 +139,7 @@ def test_settings_of_a_removed_model_do_not_come_back(
     put_model(tmp_path / "models", "pets")
     settings = Settings(model=ModelSettings(name="pets"), chosen=ChosenSettings({"pets": 0.3, "demo": 0.6}))
     with desk(qtbot, tmp_path, settings) as made:
-        dialog = made.window.show_models()
+        dialog = made.window.dialogs.show_models()
         qtbot.waitUntil(lambda: dialog.list.current == "pets")
         dialog.details.remove.click()
         qtbot.waitUntil(lambda: "pets" not in dialog.cards)

@@ -143,7 +143,7 @@ def test_a_library_that_changed_meanwhile_is_shown_as_it_is(dialog: ModelsDialog
     dialog.hide()
     (tmp_path / "models" / "pets.safetensors").unlink()
     put_model(tmp_path / "models", "newer")
-    table.window.show_models()
+    table.window.dialogs.show_models()
     table.qtbot.waitUntil(lambda: "newer" in dialog.cards)
     assert "pets" not in dialog.list.views
     assert dialog.list.current == "demo", "what is gone cannot stay chosen"
@@ -209,16 +209,16 @@ def test_a_narrow_dialog_shows_list_and_details_in_turns(dialog: ModelsDialog) -
 
 
 def test_m_opens_it_and_the_panel_and_the_menu_lead_to_it(table: Desk) -> None:
-    assert table.window.models_dialog is None
+    assert table.window.dialogs.models is None
     table.window.activateWindow()
     QTest.keyClick(table.window, Qt.Key.Key_M)
-    dialog = table.window.models_dialog
+    dialog = table.window.dialogs.models
     assert dialog is not None
     assert dialog.isVisible()
     dialog.close()
     link = next(b for b in table.window.panel.findChildren(QPushButton) if b.text() == "Manage models…")
     link.click()
-    assert table.window.models_dialog is dialog
+    assert table.window.dialogs.models is dialog
     assert dialog.isVisible()
     menu = table.window.top_bar.more.menu()
     assert menu is not None
@@ -228,7 +228,7 @@ def test_m_opens_it_and_the_panel_and_the_menu_lead_to_it(table: Desk) -> None:
 def test_many_openings_leave_no_widgets(dialog: ModelsDialog, table: Desk, importer: Importer) -> None:
     def reopened() -> int:
         dialog.close()
-        table.window.show_models()
+        table.window.dialogs.show_models()
         sheet = open_sheet(table, dialog)
         sheet.reject()
         table.qtbot.waitUntil(lambda: not table.background.busy)

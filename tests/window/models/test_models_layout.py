@@ -51,7 +51,7 @@ def table(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Itera
 
 @pytest.fixture
 def dialog(table: Desk) -> ModelsDialog:
-    shown = table.window.show_models()
+    shown = table.window.dialogs.show_models()
     table.qtbot.waitExposed(shown)
     table.qtbot.waitUntil(lambda: LONG in shown.cards)
     return shown

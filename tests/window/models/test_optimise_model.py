@@ -89,7 +89,7 @@ def table(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: F
 
 @pytest.fixture
 def dialog(table: Desk) -> ModelsDialog:
-    shown = table.window.show_models()
+    shown = table.window.dialogs.show_models()
     shown.resize(1000, 700)
     table.qtbot.waitUntil(lambda: "pets" in shown.cards)
     shown.list.choose("pets")

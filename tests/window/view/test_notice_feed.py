@@ -238,8 +238,8 @@ def test_where_there_is_nothing_better_the_demo_offers_the_models(table: Desk, m
     _open(table, CAMERA, SPEC)
     _give(table, WEAK)
     table.window.stage.view.notice.button.click()
-    assert table.window.models_dialog is not None
-    assert table.window.models_dialog.isVisible()
+    assert table.window.dialogs.models is not None
+    assert table.window.dialogs.models.isVisible()
 
 
 def test_a_demo_on_the_sample_is_at_home(table: Desk) -> None:

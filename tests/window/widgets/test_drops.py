@@ -40,7 +40,7 @@ def test_dropped_weights_are_shown_before_they_go_to_the_library(table: Desk, tm
     path = tmp_path / "net.pth"
     path.write_bytes(b"no weights at all")
     drop(table.window, [path], QPointF(200, 200))
-    dialog = table.window.models_dialog
+    dialog = table.window.dialogs.models
     assert dialog is not None
     sheet = dialog.sheet
     assert sheet is not None

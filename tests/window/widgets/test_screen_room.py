@@ -33,11 +33,11 @@ def test_windows_leave_room_for_their_frames(
         settings = replace(settings, window=replace(settings.window, geometry=geometry))
     monkeypatch.setattr(QScreen, "availableSize", lambda _screen: screen)
     with desk(qtbot, tmp_path, settings) as table:
-        models = table.window.show_models()
-        table.window.show_preferences()
+        models = table.window.dialogs.show_models()
+        table.window.dialogs.show_preferences()
         table.window.exports.show_one(None)
         table.window.exports.show_many()
-        windows = (table.window.preferences, table.window.exports.dialog, table.window.exports.queue)
+        windows = (table.window.dialogs.preferences, table.window.exports.dialog, table.window.exports.queue)
         settle()
         for window in (table.window, models, *windows):
             assert window is not None
