@@ -205,7 +205,8 @@ class MainWindow(QMainWindow):
             self.services.settings.set("window", "show_panel", show)
 
     def show_events(self) -> None:
-        """Show the list of events."""
+        """Show the list of events; where zones are drawn, their list would cover it."""
+        self.zones.editor.end()
         self.side.show_page(self.events.panel)
         if not self.split.panel_open:
             self.toggle_panel()
@@ -230,7 +231,7 @@ class MainWindow(QMainWindow):
         self.set_fullscreen(not self.isFullScreen())
 
     def _escape(self) -> None:
-        if self.stage.view.unpin():
+        if self.stage.view.unpin() or self.events.player.leave():
             return
         if self.isFullScreen():
             self.set_fullscreen(False)

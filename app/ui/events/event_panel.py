@@ -53,6 +53,7 @@ class EventPanel(QWidget):
         super().__init__()
         self.setObjectName("panelBody")
         self._made: ShownList | None = None
+        self._offers, self._analysed = False, ""
         self.filters = FilterBar()
         self.list = EventListView(theme, thumbnails)
         self.count = QLabel()
@@ -141,7 +142,21 @@ class EventPanel(QWidget):
         self.bar.setRange(0, 0 if state.part is None else _STEPS)
         self.bar.setValue(round((state.part or 0.0) * _STEPS))
         self.begin.setVisible(state.kind in ("offer", "failed"))
+        self._offers = state.kind == "offer"
+        self._show_offer()
         self.pages.setCurrentWidget(self._message)
+
+    def show_analysis(self, video: str) -> None:
+        """Offer no analysis while that of ``video`` goes on; "" while none does."""
+        self._analysed = video
+        self._show_offer()
+
+    def _show_offer(self) -> None:
+        if self._offers:
+            title, hint = (f"Analysing {self._analysed}", _ONE_AT_A_TIME) if self._analysed else _WORDS["offer"]
+            self.title.setText(title)
+            self.hint.setText(hint)
+            self.begin.setVisible(not self._analysed)
 
     def show_events(self, made: ShownList, palette: str) -> None:
         """List these."""
@@ -232,6 +247,7 @@ _WORDS = {
     ),
     "loading": ("Following objects…", "Once for each video; threshold and filters then act at once."),
 }
+_ONE_AT_A_TIME = "When that is done, what happens in the video is listed here. One video is analysed at a time."
 _NO_EVENTS = "Nothing reaches the threshold: a lower one may show more."
 _NOT_YET = "Nothing was seen yet. What comes is listed here, with its time of day, for an hour."
 _NO_FIT = "No event is like that."

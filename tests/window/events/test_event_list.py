@@ -161,6 +161,21 @@ def test_seeking_elsewhere_ends_the_playing_of_an_event(table: Desk, video: Path
     for pts_s in (Fraction(1, 2), Fraction(5), Fraction(27, 10), Fraction(28, 10)):
         table.give(make_result(None, make_frame(*SIZE, pts_s=pts_s)))
     assert "pause" not in table.session.names()
+    assert not table.window.events.player.overlay.isVisible(), "nor is its path drawn over other times"
+
+
+def test_an_event_is_let_go_of_by_a_key_and_with_its_list(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    overlay = table.window.events.player.overlay
+    panel.list.choose(1)
+    assert overlay.isVisible()
+    table.window.actions_by_name["escape"].trigger()
+    assert not overlay.isVisible()
+    panel.list.choose(2)
+    assert overlay.isVisible()
+    table.settings.set("model", "name", "everyday")
+    table.qtbot.waitUntil(lambda: table.window.events.feed.state.kind == "offer")
+    assert not overlay.isVisible()
 
 
 def test_next_and_previous(table: Desk, video: Path) -> None:
@@ -217,7 +232,12 @@ def test_without_an_analysis_one_is_offered_and_the_list_comes_with_it(table: De
     table.qtbot.waitUntil(panel.begin.isVisible)
     panel.begin.click()
     table.qtbot.waitUntil(lambda: bool(table.jobs) and table.jobs[-1].started.is_set())
-    assert not panel.begin.isEnabled()
+    assert not panel.begin.isVisible()
+    assert video.name in panel.title.text()
+    table.open(VIDEO, str(make_video(tmp_path / "other.mp4", frames=2)))
+    table.qtbot.waitUntil(lambda: table.window.events.feed.state.kind == "offer")
+    assert video.name in panel.title.text(), "and another one waits"
+    table.open(VIDEO, str(video))
     keep_events(video)
     table.jobs[-1].go.set()
     table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)

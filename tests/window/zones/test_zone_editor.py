@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.core.events.scene import IgnoreMask, Line, Scene, Zone, read_scene
 from app.core.events.scene_store import SceneStore
 from app.ui.zones.editor import ZoneEditor
+from tests.support.qt_checks import place, settle
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
 
 _SQUARE = ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.6))
@@ -317,3 +318,16 @@ def test_shapes_are_seen_over_each_frame_and_as_they_are_now(table: Desk, editor
     assert not is_outlined(0.2)
     view.zoom_in()
     assert is_outlined(0.4), "where the frame lies now"
+
+
+def test_a_message_leaves_the_tools_in_view(table: Desk, editor: ZoneEditor) -> None:
+    banner = table.services.banner
+    banner.tell("success", "Saved.", "In a folder.", action=("Open folder", settle))
+    settle()
+    assert not place(banner).intersects(place(editor.bar))
+
+
+def test_the_list_of_events_takes_the_place_of_that_of_zones(table: Desk, editor: ZoneEditor) -> None:
+    table.window.actions_by_name["events"].trigger()
+    assert table.window.events.panel.isVisible()
+    assert not editor.editing
