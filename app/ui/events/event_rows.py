@@ -38,7 +38,7 @@ def time_text(row: ListedEvent) -> str:
 
 
 def brief_time_text(row: ListedEvent) -> str:
-    """Returns the same, short enough for a row from the first hour on and for times of day: "13:02:03 - 13:02:15 · 13 s"."""
+    """Returns the same, short enough for a row after an hour and for times of day, e.g. "13:02:03 - 13:02:15 · 12 s"."""
     if row.end_s < _HOUR_S:
         return time_text(row)
     length = f"{row.duration_s:.1f}" if row.duration_s < 10 else f"{row.duration_s:.0f}"
@@ -51,7 +51,7 @@ def where_text(row: ListedEvent) -> str:
     parts += [f"{crossing.line} {crossing.direction}" for crossing in row.crossings]
     if row.still_s >= _STILL_S:
         parts.append(f"still {row.still_s:.0f} s")
-    return "  ·  ".join(parts)
+    return " · ".join(parts)
 
 
 def last_text(row: ListedEvent) -> str:

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QAction, QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.core.events.scene import IgnoreMask, Line, Scene, Zone, read_scene
 from app.core.events.scene_store import SceneStore
 from app.ui.zones.editor import ZoneEditor
-from tests.support.qt_checks import place, settle
+from tests.support.qt_checks import settle
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
 
 _SQUARE = ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.6))
@@ -324,7 +324,7 @@ def test_a_message_leaves_the_tools_in_view(table: Desk, editor: ZoneEditor) -> 
     banner = table.services.banner
     banner.tell("success", "Saved.", "In a folder.", action=("Open folder", settle))
     settle()
-    assert not place(banner).intersects(place(editor.bar))
+    assert not banner.geometry().intersects(QRect(editor.bar.mapTo(banner.parentWidget(), QPoint()), editor.bar.size()))
 
 
 def test_the_list_of_events_takes_the_place_of_that_of_zones(table: Desk, editor: ZoneEditor) -> None:
