@@ -38,7 +38,7 @@ def time_text(row: ListedEvent) -> str:
 
 
 def brief_time_text(row: ListedEvent) -> str:
-    """Returns the same, short enough for a row after an hour and for times of day, e.g. "13:02:03 - 13:02:15 · 12 s"."""
+    """Returns the same, short enough for a row after an hour and for times of day: "13:02:03 - 13:02:15 · 12 s"."""
     if row.end_s < _HOUR_S:
         return time_text(row)
     length = f"{row.duration_s:.1f}" if row.duration_s < 10 else f"{row.duration_s:.0f}"

@@ -324,7 +324,8 @@ def test_a_message_leaves_the_tools_in_view(table: Desk, editor: ZoneEditor) -> 
     banner = table.services.banner
     banner.tell("success", "Saved.", "In a folder.", action=("Open folder", settle))
     settle()
-    assert not banner.geometry().intersects(QRect(editor.bar.mapTo(banner.parentWidget(), QPoint()), editor.bar.size()))
+    here, tools = (QRect(one.mapToGlobal(QPoint()), one.size()) for one in (banner, editor.bar))
+    assert not here.intersects(tools)
 
 
 def test_the_list_of_events_takes_the_place_of_that_of_zones(table: Desk, editor: ZoneEditor) -> None:
