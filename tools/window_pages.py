@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -98,6 +99,7 @@ def photograph(window: MainWindow, camera: Photographer, clip: Path, weights: li
     _models(window, camera, weights)
     _one_export(window, camera, clip, out)
     _queue(window, camera, clip, out)
+    _events(window, camera, clip, out)
 
 
 def _banners(window: MainWindow, camera: Photographer) -> None:
@@ -203,6 +205,38 @@ def _queue(window: MainWindow, camera: Photographer, clip: Path, out: Path) -> N
     camera.wait(lambda: not window.services.queue.running, "queue's end")
     camera.take("queue-done", dialog)
     dialog.close()
+
+
+def _events(window: MainWindow, camera: Photographer, clip: Path, out: Path) -> None:
+    """The list of events from before the analysis to a case, and that of all videos."""
+    desk = window.events
+    video = Path(shutil.copy(clip, out / "street.mp4"))
+    window.open_source(str(video))
+    window.show_events()
+    camera.wait(lambda: desk.feed.state.kind == "offer", "offer")
+    camera.take("events-offer", window)
+    window.actions_by_name["analyse"].trigger()
+    camera.wait(window.stage.analysis.isVisible, "analysis")
+    camera.take("events-analysing", window)
+    camera.wait(lambda: desk.feed.state.kind == "ready", "events")
+    window.services.banner.dismiss()
+    desk.next_event()
+    camera.take("events", window)
+    desk.panel.reject.click()
+    desk.panel.filters.longer.field.setValue(1.0)
+    camera.take("events-narrowed", window)
+    desk.panel.filters.search.setText("nothing like that")
+    camera.take("events-none", window)
+    desk.panel.filters.show_all()
+    camera.settle()
+    desk.make_case()
+    assert desk.case is not None
+    camera.take("case", desk.case)
+    desk.case.reject()
+    window.side.show_page(desk.all_panel)
+    desk.all.add_folder(out)
+    camera.wait(lambda: desk.all_panel.list.events.rowCount() > 0, "all videos")
+    camera.take("events-all", window)
 
 
 def _window(theme: str, size: tuple[int, int]) -> MainWindow:

@@ -82,12 +82,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
         options.first,
     )
     compared = [] if options.compare is None else _compared(options.file, overrides, options.compare)
+    for line in _as_table(compared):  # before the import, which may ask what the table answers
+        console.say(line)
     result = user_library().import_file(options.file, options.name, overrides)
     entry, spec = result.entry, result.entry.spec
     notes = [with_flags(note.text, note.remedies) for note in result.notes]
     console.give({**summary(entry), "notes": notes, **({"alternatives": compared} if compared else {})})
-    for line in _as_table(compared):
-        console.say(line)
     for note in notes:
         console.say(one_line(note))
     what = spec.title or spec.architecture

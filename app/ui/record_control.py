@@ -24,6 +24,7 @@ from app.core.settings import RecordingSettings
 from app.ui.services.bridge import Wake
 from app.ui.services.services import Services
 from app.ui.view.video_view import VideoView
+from app.ui.widgets.icons import icon
 from app.ui.widgets.quantity_text import duration_text
 
 if TYPE_CHECKING:  # they load PyAV and OpenCV
@@ -67,6 +68,7 @@ class RecordControl(QObject):
         self._wake = Wake(self._take_reports)
         self._files: list[Path] = []
         self._paused = False
+        self._looks = ("", "")
         self._timer = QTimer(self)
         self._timer.setInterval(_SHOWN_EVERY_MS)
         self._timer.timeout.connect(self._show)
@@ -196,6 +198,11 @@ class RecordControl(QObject):
     def _show(self) -> None:
         recordings = [each for each in (self._clean, self._drawn) if each is not None]
         self._action.setChecked(bool(recordings))
+        colours = self._services.theme.colours
+        looks = (colours.danger if recordings else colours.text, colours.muted)
+        if looks != self._looks:
+            self._looks = looks
+            self._action.setIcon(icon("record", *looks))
         if not recordings:
             self.status.emit("")
             return

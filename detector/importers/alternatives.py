@@ -5,7 +5,7 @@ A network that is fed or read wrongly still answers, but without conviction: few
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from detector.detections import DetectionFilter, Detections
-from detector.errors import DetectorError
+from detector.errors import DetectorError, ExplainedError
 from detector.graph_spec import Activation, Fit, Rule
 from detector.importers.base import Imported, Overrides
 from detector.importers.graph_description import SCALES, ImportedGraph
@@ -37,6 +37,8 @@ _OTHER_RULES: dict[Rule, tuple[Rule, ...]] = {
 }
 """Rules for outputs of the same shapes; others do not fit, and need not be tried."""
 _OF_WEIGHTS = ("channels", "priors", "size")
+_SIZES = ("320x240", "640x480")
+"""Of networks whose weights fit any: the published ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ def compare_alternatives(path: Path, overrides: Overrides, image: ImageBGR) -> l
 
 def looks(path: Path, overrides: Overrides, image: ImageBGR) -> Iterator[Look]:
     """Runs the model in ``path`` on ``image`` as it is understood, then in every other way, one after the other.
+
+    Of weights that do not tell the size of their images there are only the other ways.
 
     Args:
         path: As for ``import_model``.
@@ -179,12 +183,25 @@ def _look_by_graph(option: str, value: str, spec: ModelSpec, xml: Path, image: I
 def _weights_looks(path: Path, overrides: Overrides, image: ImageBGR, work: Path) -> Iterator[Look]:
     from detector.importers.conversion import convert_weights
 
-    imported = convert_weights(path, overrides)
-    yield _look_by_weights("", "", imported, work, image)
-    for option, value in _otherwise(imported.notes):
+    ways: Iterable[tuple[str, str]]
+    try:
+        imported = convert_weights(path, overrides)
+    except DetectorError as error:
+        if not asks_for_size(error):
+            raise
+        ways = (("size", size) for size in _SIZES)
+    else:
+        yield _look_by_weights("", "", imported, work, image)
+        ways = _otherwise(imported.notes)
+    for option, value in ways:
         with suppress(DetectorError):  # with that, it is not understood
             other = convert_weights(path, said(overrides, option, value))
             yield _look_by_weights(option, value, other, work, image)
+
+
+def asks_for_size(error: ExplainedError) -> bool:
+    """Whether a file of weights is refused only because it does not tell the size of its images."""
+    return any(remedy.option == "size" and remedy.value in _SIZES for remedy in error.remedies)
 
 
 def _otherwise(notes: tuple[Note, ...]) -> Iterator[tuple[str, str]]:

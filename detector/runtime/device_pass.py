@@ -67,7 +67,6 @@ class DevicePass:
         self.result_shape = result_shape(len(self.defaults), len(entry.spec.labels))
         self._rule = entry.spec.postprocess
         self._exact = precision == "fp32"
-        self._postprocess = self.kernels.postprocess or partial(postprocess_fixed, suppress=self.kernels.suppress)
 
     def __call__(self, frames: Tensor, plan: ResizePlan, on_stage: Callable[[str], object] | None = None) -> Tensor:
         """UInt8[B, rows, w, 3] on the device, of frames that ``plan`` is for -> ``postprocess_fixed``'s buffer."""
@@ -78,7 +77,8 @@ class DevicePass:
             locs, logits = self.network(images)
             if on_stage is not None:
                 on_stage("network")
-            return self._postprocess(
+            work = self.kernels.postprocess or partial(postprocess_fixed, suppress=self.kernels.suppress)
+            return work(
                 locs,
                 logits,
                 self.defaults,

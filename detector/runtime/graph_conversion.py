@@ -18,6 +18,7 @@ import numpy.typing as npt
 from detector.errors import DetectorError, Remedy
 from detector.golden import fixed_image
 from detector.ir_file import check_ir
+from detector.runtime.focus import without_focus
 from detector.runtime.graph_trial import TIME_LIMIT_S, note_survival, run_on_trial
 from detector.runtime.ir import IR_FORMAT
 from detector.runtime.openvino_runtime import compile_for_latency, last_line, load_openvino, operations
@@ -87,6 +88,7 @@ def _convert(request: ConversionRequest, messages: Messages) -> None:
         model = core.read_model(str(request.source)) if request.build is None else request.build()
         _fix_size(openvino, model, request.size, name)
         with_signed_weights(openvino, model)
+        without_focus(openvino, model)
         for result, meaning in zip(model.get_results(), request.dequantised, strict=False):
             _dequantise(result, *meaning)
         for values in request.constants:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.alarms import actions as actions_module
 from app.core.alarms.actions import AlarmError, CommandAction, NotifyAction, PostAction
 from app.core.alarms.delivery import Delivery, RateLimit
 from app.core.alarms.message import AlarmMessage
@@ -172,6 +174,13 @@ def test_an_answer_that_is_none_is_said_without_the_address(web: Web, code: int,
     assert raised.value.may_try_again is may_try_again
     assert not any(part in str(raised.value) for part in (SECRET, web.place, "jane"))
     assert web.got == []
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions_module, "_POST_LIMIT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(AlarmError) as raised:
+        PostAction(f"http://127.0.0.1:{silent.getsockname()[1]}/").send(message())
+    assert raised.value.may_try_again
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "host/x", "file:///etc/passwd", "http:///x"])

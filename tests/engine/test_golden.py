@@ -166,7 +166,7 @@ def one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         model_check,
         "_engines",
-        lambda entry: iter([("torch_cpu, fp32", "torch_cpu", lambda: TorchCpuDetector(entry, "fp32"))]),
+        lambda entry: iter([("torch_cpu, fp32", "torch_cpu", "cpu", lambda: TorchCpuDetector(entry, "fp32"))]),
     )
 
 
@@ -272,7 +272,7 @@ def test_a_format_too_coarse_for_a_model_is_told_from_a_wrong_model(
     monkeypatch.setattr(
         model_check,
         "_engines",
-        lambda _: iter([("torch_cpu, bf16", "torch_cpu", lambda: TorchCpuDetector(entry, "bf16"))]),
+        lambda _: iter([("torch_cpu, bf16", "torch_cpu", "cpu", lambda: TorchCpuDetector(entry, "bf16"))]),
     )
     weights, coarse = model_check.check_model(entry)
     assert weights.ok

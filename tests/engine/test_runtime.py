@@ -475,7 +475,7 @@ def test_bf16_only_where_it_is_native(entry: ModelEntry, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("device", "precision", "message"),
     [
-        ("gpu", "auto", "There is no device 'gpu'"),
+        ("tpu", "auto", "There is no device 'tpu'"),
         ("cuda:x", "auto", "There is no device"),
         ("cpu", "fp8", "There is no precision 'fp8'"),
     ],

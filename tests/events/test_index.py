@@ -90,6 +90,9 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(AppError) as raised:
         EventIndex(tmp_path / "events.sqlite").put(video(A), [])
     assert "events.sqlite" in raised.value.hint
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(AppError):
+        EventIndex(tmp_path / "file" / "events.sqlite").put(video(A), [])
 
 
 def test_it_is_filled_from_the_kept_detections_of_a_folder(index: EventIndex, tmp_path: Path) -> None:

@@ -94,3 +94,10 @@ def test_a_file_that_is_no_database_is_named_and_left_alone(store: JudgementStor
             use()
         assert str(path) in raised.value.hint
     assert path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_a_line(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    _, walker, _ = events_at(video, 0.25)
+    with pytest.raises(AppError):
+        JudgementStore(tmp_path / "file" / "judgements.sqlite").keep("v", walker, SIZE, REJECTED)

@@ -21,7 +21,7 @@ GREY = np.full((48, 64, 3), 90, np.uint8)
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An UltraFace network, whose file tells neither size nor channel order."""
-    path = tmp_path_factory.mktemp("weights") / "faces.pth"
+    path = tmp_path_factory.mktemp("weights") / "faces-320.pth"
     torch.save(random_state(random_spec("ultraface-slim")), path)
     return path
 
@@ -34,6 +34,13 @@ def test_what_weights_leave_open_is_tried_otherwise(faces: Path) -> None:
     everything = {("", ""), ("size", "640x480"), ("channels", "bgr")}
     assert _ways(faces, Overrides()) == everything
     assert _ways(faces, Overrides(channels="rgb", size=(320, 240))) == {("", "")}
+
+
+def test_a_size_that_is_not_told_is_tried_in_the_usual_ones(faces: Path, tmp_path: Path) -> None:
+    nameless = tmp_path / "faces.pth"
+    nameless.write_bytes(faces.read_bytes())
+    assert _ways(nameless, Overrides()) == {("size", "320x240"), ("size", "640x480")}
+    assert _ways(nameless, Overrides(size=(160, 120))) == {("", ""), ("channels", "bgr")}
 
 
 def test_looks_come_one_by_one_as_understood_first(faces: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.tiny_models import random_spec, random_state
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of one class, which its file does not name."""
-    path = tmp_path_factory.mktemp("weights") / "net.pth"
+    path = tmp_path_factory.mktemp("weights") / "net-320.pth"
     torch.save(random_state(random_spec("ultraface-slim")), path)
     return path
 
@@ -26,7 +26,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("name", "text"),
     [
         ("labels.txt", "helmet\n"),
-        ("net-labels.txt", "BACKGROUND\nhelmet\n"),
+        ("net-320-labels.txt", "BACKGROUND\nhelmet\n"),
         ("labelmap.pbtxt", "item {\n  id: 1\n  name: 'helmet'\n}\n"),
         ("coco.names", "helmet"),
     ],

@@ -187,7 +187,7 @@ def test_torchvision_is_only_compared_with_what_it_has() -> None:
         check_baseline("torchvision", replace(SSD300, width=0.5))
     check_baseline("torchvision", SSD300)
     check_baseline("torchvision", SSDLITE)
-    assert [name for name, each in BASELINES.items() if not each.shares_weights] == ["fasterrcnn"]
+    assert [name for name, each in BASELINES.items() if not each.shares_weights] == ["litert", "fasterrcnn"]
 
 
 def test_the_work_of_a_network_is_that_of_the_published_counts() -> None:

@@ -19,7 +19,7 @@ from app.core.files import atomic_file
 from app.core.files.disk import DiskSpace
 from app.core.frames import ImageBGR
 from app.core.media.packets import SOUND, MediaFormat, MediaPacket
-from app.core.recording import recorder as recorder_module
+from app.core.recording import room as room_module
 from app.core.recording.folder import finish_interrupted
 from app.core.recording.frame_encoder import FrameEncoder
 from app.core.recording.packet_clock import PacketClock
@@ -216,7 +216,7 @@ def test_a_full_disk_pauses_with_one_line_and_it_goes_on_by_itself(
     encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = iter([10**9] * 3 + [10] * 2)
-    monkeypatch.setattr(recorder_module, "disk_space", lambda folder: DiskSpace(next(free, 10**9), 10**10))
+    monkeypatch.setattr(room_module, "disk_space", lambda folder: DiskSpace(next(free, 10**9), 10**10))
     probe = Probe(RecorderPlan("x", tmp_path, min_free=1000))
     probe.recorder.begin(encoded.media[0])
     feed(probe, encoded)

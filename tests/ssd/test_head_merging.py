@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import nn
 
 from detector.models.build import build_network
-from detector.models.conv_fusion import fuse
 from detector.models.head_merging import merge_heads, widen_input
 from detector.models.heads import JointHeads
-from detector.models.layers import Conv
 from detector.plans.architectures import ARCHITECTURES, TwoStage
 from detector.spec import Architecture
 from tests.support.one_thread import one_thread
@@ -74,30 +70,6 @@ def test_channels_come_in_round_numbers(classes: int) -> None:
     assert isinstance(network.loc, JointHeads)
     assert [head.out_channels % 8 for head in network.loc] == [0] * 6
     assert len(network.conf) == 0
-
-
-def test_every_rectified_convolution_can_be_fused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """cuDNN's kernel is not here; what it is asked for is what the convolution was."""
-
-    def stand_in(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, *geometry: Any) -> torch.Tensor:
-        return torch.conv2d(x, weight, bias, *geometry).relu()
-
-    monkeypatch.setattr(torch, "cudnn_convolution_relu", stand_in)
-    for architecture, wanted in (("ssd-vgg16", 15 + 8), ("ultraface-slim", 0)):
-        spec = random_spec(architecture)
-        network, images = network_of(architecture), torch.randn(1, 3, spec.input.height, spec.input.width)
-        with one_thread(), torch.inference_mode():
-            before = network(images)
-            assert fuse(network) == wanted
-            for old, new in zip(before, network(images), strict=True):
-                torch.testing.assert_close(new, old)
-
-
-def test_a_convolution_padded_as_tensorflows_is_not_fused() -> None:
-    """cuDNN's kernel pads both sides alike."""
-    network = nn.Sequential(Conv(4, 4, 3, stride=2, same=True), Conv(4, 4, 3, stride=2))
-    assert fuse(network) == 1
-    assert isinstance(network[0], Conv)
 
 
 def test_predictors_that_differ_stay_apart() -> None:

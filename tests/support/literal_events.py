@@ -103,7 +103,8 @@ def _lost_and_found(parts: list[list[Sighting]]) -> list[list[Sighting]]:
             gap, overlap = first.time_s - part[-1].time_s, iou(part[-1].box, first.box)
             if part[-1].class_id != first.class_id or earlier in goes_on or gap <= 0:
                 continue
-            found_again = gap <= 30 + _CLOSE and _stood_still(part) and overlap >= Fraction(7, 10)
+            known = _stood_still(part) or part[-1].track == first.track
+            found_again = gap <= 30 + _CLOSE and known and overlap >= Fraction(7, 10)
             renamed = gap <= 0.5 + _CLOSE and overlap >= Fraction(3, 10)
             if found_again or renamed:
                 fits.append((overlap, -part[-1].time_s, -earlier))

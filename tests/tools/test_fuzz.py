@@ -16,6 +16,7 @@ from tools.fuzz.targets import TARGETS
 
 INPUTS = {
     "caffe-import": 100,
+    "caffe-graph": 100,
     "tfjs-import": 100,
     "export": 60,
     "openvino-survival": 60,

@@ -124,18 +124,50 @@ def test_classes_are_never_mixed() -> None:
     assert tracker.update(at(0.04), detections([(0, 0, 40, 40, 0.9, 1)])) == (None,)
 
 
+def watched(tracker: Tracker, rate: int, speed: float) -> float:
+    """An object that was seen for a second, going to the right with ``speed``; returns when it was seen last."""
+    for k in range(rate):
+        tracker.update(at(k / rate), detections([walker(k / rate, speed)]))
+    return (rate - 1) / rate
+
+
+def walker(seconds: float, speed: float) -> Row:
+    return (50 + speed * seconds, 50, 90 + speed * seconds, 90, 0.9, 0)
+
+
+def not_seen(tracker: Tracker, start: float, gap: float, rate: int) -> None:
+    for k in range(1, int(gap * rate)):
+        tracker.update(at(start + k / rate), detections([]))
+
+
 @pytest.mark.parametrize(("gap", "same"), [(0.9, True), (1.2, False)])
 @pytest.mark.parametrize("rate", [10, 60])
 def test_an_object_is_waited_for_by_the_clock_not_by_frames(gap: float, same: bool, rate: int) -> None:
     tracker = Tracker()
-    still: Row = (50, 50, 90, 90, 0.9, 0)
-    for k in range(rate):
-        numbers = tracker.update(at(k / rate), detections([still]))
-    last = (rate - 1) / rate
-    for k in range(1, int(gap * rate)):
-        tracker.update(at(last + k / rate), detections([]))
-    numbers = tracker.update(at(last + gap), detections([still]))
-    assert numbers == ((1,) if same else (None,))
+    last = watched(tracker, rate, 100)
+    not_seen(tracker, last, gap, rate)
+    assert tracker.update(at(last + gap), detections([walker(last + gap, 100)])) == ((1,) if same else (None,))
+
+
+@pytest.mark.parametrize(
+    ("gap", "by", "class_id", "same"), [(29, 0, 0, True), (31, 0, 0, False), (5, 12, 0, False), (5, 0, 1, False)]
+)
+def test_an_object_that_stood_is_found_again_where_it_stood(gap: float, by: float, class_id: int, same: bool) -> None:
+    tracker = Tracker()
+    last = watched(tracker, 10, 0)
+    not_seen(tracker, last, gap, 10)
+    assert tracker.objects() == [], "nobody is told that it may be there"
+    x1, y1, x2, y2, score, _ = walker(0, 0)
+    again = detections([(x1 + by, y1, x2 + by, y2, score, class_id)])
+    assert tracker.update(at(last + gap), again) == ((1,) if same else (None,))
+
+
+def test_what_is_unsure_is_not_found_again() -> None:
+    tracker = Tracker()
+    last = watched(tracker, 10, 0)
+    not_seen(tracker, last, 3, 10)
+    tracker.update(at(last + 3), detections([walker(0, 0)]), 0)
+    assert tracker.objects() == []
 
 
 def test_what_is_below_the_threshold_keeps_an_object_but_starts_none() -> None:

@@ -27,6 +27,7 @@ _WORDS = (
     b"kernel_size: 0", b"stride: 0", b"group: 7", b"axis: -9", b"num_output: 1000000000", b"1e999", b"true", b"MAX",
     b"order: 3", b"order: -1", b"min_size: 0", b"variance: -1", b"#",
 )  # fmt: skip
+_VALUES = (b"0", b"-1", b"1", b"2", b"3", b"7", b"65536", b"2147483647", b"0.5", b"1e30", b"MAX")
 
 
 def caffe_network_target() -> Target:
@@ -90,21 +91,18 @@ def _change_number(content: bytes, random: Random) -> bytes:
         at = random.randrange(len(lines))
         name, colon, _ = lines[at].partition(b": ")
         if colon:
-            value = random.choice(
-                (b"0", b"-1", b"1", b"2", b"3", b"7", b"65536", b"2147483647", b"0.5", b"1e30", b"MAX")
-            )
-            lines[at] = name + colon + value
+            lines[at] = name + colon + random.choice(_VALUES)
         elif random.random() < 0.3:
             del lines[at]
     return b"\n".join(lines)
 
 
 def _files() -> tuple[bytes, ...]:
-    """Networks with few channels: as trained, and of weights alone."""
+    """Networks with few channels: as trained, their weights in either precision."""
     net = with_loss(residual_ssd(_CLASSES, 2), _CLASSES)
     weights = {layer["name"][0]: _blobs(layer) for layer in net["layer"]}
     weights = {name: blobs for name, blobs in weights.items() if blobs}
-    return caffemodel(net, weights), caffemodel(net, weights, "legacy")
+    return caffemodel(net, weights), caffemodel(net, weights, "double")
 
 
 _CHANNELS = {"data": 3}

@@ -113,6 +113,19 @@ def mean_iou(clip: list[Scene], shown: list[Shown]) -> tuple[float, float]:
     return float(np.mean(best)), extra / frames
 
 
+def jitter(scene: Scene, shown: list[Shown]) -> float:
+    """Returns how much boxes tremble on a scene in which nothing moves: standard deviation of an edge, of its side."""
+    places: list[list[npt.NDArray[np.float32]]] = [[] for _ in scene.boxes_xyxy]
+    for boxes, classes in shown[int(_SETTLED_S * FPS) :]:
+        overlap = iou(scene.boxes_xyxy, boxes)
+        overlap[scene.class_ids[:, None] != classes[None]] = 0
+        for row in np.flatnonzero(overlap.max(axis=1, initial=0) > 0.5):
+            places[row].append(boxes[overlap[row].argmax()])
+    sides = np.tile(scene.boxes_xyxy[:, 2:] - scene.boxes_xyxy[:, :2], 2)
+    spread = [np.std(seen, axis=0) / side for seen, side in zip(places, sides, strict=True) if seen]
+    return float(np.sqrt(np.mean(np.square(spread))))
+
+
 def main() -> None:
     """Runs the program described above."""
     parser = argparse.ArgumentParser(description="Boxes between the runs of a slow detector.")
@@ -129,6 +142,10 @@ def main() -> None:
             rows.append([*mean_iou(clip, followed), *mean_iou(clip, held)])
         one, wrong, other, missed = np.mean(rows, axis=0)
         print(f"{rate:>5}/s     {one:10.3f}  {wrong:11.2f} {other:10.3f}  {missed:11.2f}")
+    still = [clips[0][0]] * (30 * FPS)
+    followed, held = play(still, SimulatedDetector(5), 0)
+    ours, theirs = (jitter(still[0], shown) for shown in (followed, held))
+    print(f"still scene, 5/s: boxes tremble by {ours:.1%} of their sides, the detector's own by {theirs:.1%}")
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ def boxes_at_random(count: int, rng: np.random.Generator) -> Floats:
     return np.concatenate((corners, corners + rng.uniform(60, 200, (count, 2))), axis=1)
 
 
-def cost_ms(images: Sequence[ImageBGR], boxes_xyxy: Floats) -> float:
-    """Returns the median of processor milliseconds a frame."""
+def cost_ms(images: Sequence[ImageBGR], boxes_xyxy: Floats) -> tuple[float, float]:
+    """Returns processor milliseconds a frame: the median, and what a tenth of the frames stays below."""
     estimator, spent = MotionEstimator(), []
     for image in images:
         started = time.process_time()
@@ -48,7 +48,7 @@ def cost_ms(images: Sequence[ImageBGR], boxes_xyxy: Floats) -> float:
         if motion is not None and not motion.cut:
             moved(boxes_xyxy, motion)
         spent.append((time.process_time() - started) * 1000)
-    return statistics.median(spent)
+    return statistics.median(spent), statistics.quantiles(spent[1:], n=10)[0]
 
 
 def drift_px(image: ImageBGR, boxes_xyxy: Floats, seconds: float) -> float:
@@ -83,8 +83,8 @@ def main() -> None:
     scene, rng = MovingScene(1, _SIZE, _SHAPES), np.random.default_rng(2)
     images = [scene.frame(number / _FPS).image_bgr for number in range(2 * _FPS)]
     for count in _BOXES:
-        cost = cost_ms(images, boxes_at_random(count, rng))
-        print(f"{count:>3} boxes   {cost:.2f} ms of one core a frame of 1280 x 720")
+        median, least = cost_ms(images, boxes_at_random(count, rng))
+        print(f"{count:>3} boxes   {median:.2f} ms of one core a frame of 1280 x 720; a tenth below {least:.2f}")
     drift = drift_px(images[0], boxes_at_random(10, rng), options.seconds)
     print(f"drift on a still scene after {options.seconds:.0f} s: {drift:.2f} px")
     if options.video is None:

@@ -32,6 +32,7 @@ _CLOSE_S = 1e-6  # times are sums of binary fractions
 
 Indices = npt.NDArray[np.intp]
 Times = npt.NDArray[np.float64]
+Pairs = tuple[Indices, Indices, npt.NDArray[np.float64]]
 
 
 def least_score(threshold: float) -> float:
@@ -124,6 +125,7 @@ def _joined(
     """Int[P]: the first piece of the event of each: itself, or the one that it goes on with."""
     event = np.arange(len(first_rows))
     fits = [
+        _found_again(seen, first_rows, last_rows),
         _fitting(seen, first_rows, last_rows, np.flatnonzero(stood), LOST_S, SAME_PLACE_IOU),
         _fitting(seen, first_rows, last_rows, event, RENAMED_S, RENAMED_IOU),
     ]
@@ -138,9 +140,29 @@ def _joined(
     return event
 
 
+def _found_again(seen: Trajectories, first_rows: Indices, last_rows: Indices) -> Pairs:
+    """As ``_fitting``, pieces of one track: tracking itself holds them for the same object."""
+    tracks, begins, ends = seen.tracks[first_rows], seen.times_s[first_rows], seen.times_s[last_rows]
+    found, apart = [np.empty(0, np.intp)], 1
+    while len(near := _near_in_track(tracks, begins, ends, apart)):
+        found.append(near)
+        apart += 1
+    later = np.concatenate(found)
+    earlier = later - np.repeat(np.arange(len(found)), [len(each) for each in found])
+    overlap = _overlaps(seen.boxes_xyxy[first_rows[later]], seen.boxes_xyxy[last_rows[earlier]])
+    same = overlap >= SAME_PLACE_IOU
+    return later[same], earlier[same], overlap[same]
+
+
+def _near_in_track(tracks: npt.NDArray[np.int64], begins: Times, ends: Times, apart: int) -> Indices:
+    """The pieces that begin within ``LOST_S`` after the one ``apart`` places before, if that is of the same track."""
+    near = (tracks[apart:] == tracks[:-apart]) & (begins[apart:] - ends[:-apart] <= LOST_S + _CLOSE_S)
+    return np.flatnonzero(near) + apart
+
+
 def _fitting(
     seen: Trajectories, first_rows: Indices, last_rows: Indices, lost: Indices, gap_s: float, least: float
-) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
+) -> Pairs:
     """Pairs of a piece and one of ``lost`` that it may go on with: lost up to ``gap_s`` before, IoU at least ``least``.
 
     Returns:

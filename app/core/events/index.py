@@ -21,6 +21,7 @@ from app.core.errors import AppError
 from app.core.events.event import Crossing, ZoneVisit
 from app.core.events.judgements import MAX_NAME, Verdict
 from app.core.events.listing import ListedEvent
+from app.core.files.write_errors import explain_write_error
 
 _APPLICATION, _VERSION = 0x53534549, 1  # "SSEI"
 _SCHEMA = """
@@ -86,13 +87,16 @@ class EventIndex:
         Raises:
             AppError: The file cannot be written.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._put(video, events)
+        except OSError as error:
+            raise explain_write_error(error, self._path) from error
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise self._refused(error) from error
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another program has it open
+                self._path.unlink(missing_ok=True)
             try:
                 self._put(video, events)
             except sqlite3.Error as again:

@@ -18,6 +18,7 @@ import numpy as np
 
 from app.core.errors import AppError
 from app.core.events.event import Event
+from app.core.files.write_errors import explain_write_error
 from detector.class_names import meaning
 
 MAX_NAME = 100
@@ -172,7 +173,10 @@ class JudgementStore:
 
     def keep_all(self, video: str, verdicts: Sequence[tuple[Event, Verdict]], size: tuple[int, int]) -> None:
         """As ``keep``, of many events: all of it is written, or nothing."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise explain_write_error(error, self._path) from error
         with self._database() as database:
             database.execute("BEGIN IMMEDIATE")
             select = f"SELECT {_COLUMNS}, id FROM judgements WHERE video = ?"

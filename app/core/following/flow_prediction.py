@@ -22,6 +22,7 @@ class FlowPrediction:
     def __init__(self, history: MotionHistory) -> None:
         self._history = history
         self._boxes = np.empty((0, 4))
+        self._held = np.empty(0, np.bool_)
         self._frame: int | None = None
 
     def __len__(self) -> int:
@@ -43,7 +44,7 @@ class FlowPrediction:
         carried = self._history.carry(self._boxes, start, index)
         if carried is None:
             return False
-        self._boxes = carried
+        self._boxes = np.where(self._held[:, None], self._boxes, carried)
         return True
 
     def predict(self, seconds: float, resting: npt.NDArray[np.bool_]) -> None:
@@ -55,11 +56,18 @@ class FlowPrediction:
         sides = np.tile(np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 1.0), 2)
         gain = np.clip(np.abs(off) / (_NOISE * sides), _MIN_GAIN, 1.0)
         self._boxes[index] += gain * off
+        self._held[index] = False
 
     def add(self, boxes_xyxy: Floats) -> None:
         """Appends boxes seen for the first time, Float64[K, 4]."""
         self._boxes = np.concatenate((self._boxes, boxes_xyxy))
+        self._held = np.concatenate((self._held, np.zeros(len(boxes_xyxy), np.bool_)))
 
     def keep(self, kept: npt.NDArray[np.bool_]) -> None:
         """Forgets all boxes but those of ``kept``, Bool[T]."""
-        self._boxes = self._boxes[kept]
+        self._boxes, self._held = self._boxes[kept], self._held[kept]
+
+    def hold(self, index: npt.NDArray[np.intp], boxes_xyxy: Floats) -> None:
+        """Leaves boxes ``index`` where they were seen, Float64[K, 4]: what passes in front does not take them along."""
+        self._boxes[index] = boxes_xyxy
+        self._held[index] = True

@@ -94,7 +94,7 @@ def _small(image_bgr: ImageBGR) -> Gray:
     size = max(8, round(width * share)), max(8, round(height * share))
     way = cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR
     lines = image_bgr[::2] if share <= 0.5 else image_bgr  # half the memory to read, and one field of two
-    gray: Gray = np.asarray(cv2.cvtColor(cv2.resize(lines, size, interpolation=way), cv2.COLOR_BGR2GRAY), np.uint8)
+    gray: Gray = np.asarray(cv2.resize(cv2.cvtColor(lines, cv2.COLOR_BGR2GRAY), size, interpolation=way), np.uint8)
     return gray
 
 

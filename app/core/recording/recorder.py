@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.files.disk import disk_space, size_text
 from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
 from app.core.recording.clip import Clip
 from app.core.recording.data_beside import DataBeside
@@ -34,6 +33,7 @@ from app.core.recording.reports import (
     RecordingPaused,
     RecordingResumed,
 )
+from app.core.recording.room import check_room
 from app.core.records.frame_record import FrameRecord
 from app.core.workers import Worker
 
@@ -263,14 +263,7 @@ class Recorder:
         for file in (self._segment, self._clip.file if self._clip is not None else None):
             if file is not None and not file.path.parent.is_dir():
                 raise AppError(f"The folder {file.path.parent} is gone.", "It is made anew.")
-        for folder, _ in self._folders():
-            space = disk_space(folder)
-            if space is not None and space.free < self._plan.min_free:
-                free, wanted = size_text(space.free), size_text(self._plan.min_free)
-                raise AppError(
-                    f"Nothing is recorded: {free} are free on the disk of {folder}, and {wanted} shall stay free.",
-                    "Free some space; the recording then goes on by itself.",
-                )
+        check_room([folder for folder, _ in self._folders()], self._plan.min_free)
 
     def _pause(self, error: AppError, now_ns: int) -> None:
         """Writes nothing for a while; files keep what they have."""

@@ -1,39 +1,55 @@
-"""A tap that is always there, so that recording can begin at any moment of a source that is open already."""
+"""A tap that is always there, so that recording can begin at any moment of a source that is open already.
+
+Decoding begins at a key frame, and the next one may be a minute away: what came since the last is kept.
+"""
 
 from __future__ import annotations
 
 import threading
 
 from app.core.frames import Frame
-from app.core.media.packets import MediaFormat, MediaPacket
+from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
 from app.core.sources.base import SourceTap
+
+_MAX_KEPT = 32_000_000
 
 
 class TapSwitch:
-    """A ``SourceTap`` that leads nowhere, or to another one. Any thread."""
+    """A ``SourceTap`` that leads nowhere, or to another one. Any thread.
 
-    def __init__(self) -> None:
+    Args:
+        max_kept: Bytes since the last key frame; beyond that, recording begins with the next one.
+    """
+
+    def __init__(self, max_kept: int = _MAX_KEPT) -> None:
         self._lock = threading.Lock()
+        self._max_kept = max_kept
+        self._kept: list[MediaPacket] = []
+        self._size = 0
         self._target: SourceTap | None = None
         self._media: MediaFormat | None = None
 
     def lead_to(self, target: SourceTap | None) -> None:
-        """Passes on what comes from now on to ``target``, None for nowhere; nothing goes to the one before any more."""
+        """Passes on what comes to ``target``, from the last key frame on; to nowhere for None."""
         with self._lock:
             self._target = target
             if target is not None and self._media is not None:
                 target.begin(self._media)
+                for packet in self._kept:
+                    target.packet(packet)
 
     def begin(self, media: MediaFormat) -> None:
         """See ``MediaSink``."""
         with self._lock:
             self._media = media
+            self._kept.clear()
             if self._target is not None:
                 self._target.begin(media)
 
     def packet(self, packet: MediaPacket) -> None:
         """See ``MediaSink``."""
         with self._lock:
+            self._keep(packet)
             if self._target is not None:
                 self._target.packet(packet)
 
@@ -47,5 +63,15 @@ class TapSwitch:
         """See ``MediaSink``."""
         with self._lock:
             self._media = None
+            self._kept.clear()
             if self._target is not None:
                 self._target.ended()
+
+    def _keep(self, packet: MediaPacket) -> None:
+        is_key = packet.track == VIDEO and packet.is_key
+        if is_key or self._size + len(packet.content) > self._max_kept:
+            self._kept.clear()
+            self._size = 0
+        if is_key or self._kept:
+            self._kept.append(packet)
+            self._size += len(packet.content)

@@ -5,10 +5,8 @@ Used on ``ssdv-capture``. A lost stream is closed and opened anew from scratch b
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
-import socket
 import time
 import urllib.error
 from collections import deque
@@ -34,6 +32,7 @@ from app.core.sources.orientation import Image
 from app.core.sources.packet_tap import PacketTap
 from app.core.sources.replays import ReplayFilter
 from app.core.sources.stream_clock import StreamClock
+from app.core.sources.stream_errors import SILENT, advice_for, is_denied, reason_of
 from app.core.workers import Deadline
 
 log = logging.getLogger(__name__)
@@ -42,8 +41,7 @@ log = logging.getLogger(__name__)
 # that throws away what was looked at, the key frame with it, and the next may be ten seconds away.
 _COMMON = {"analyzeduration": "2000000", "fpsprobesize": "0"}
 _LIVE_EDGE = {"live_start_index": "-1"}
-_SILENT = "no answer in time"
-_TARGETS_SILENT = 3
+_TARGETSSILENT = 3
 """A playlist that has brought nothing new for so many of its segments' lengths counts as silent."""
 _MAX_STALL_S = 60.0
 
@@ -103,9 +101,9 @@ class StreamSource:
             if self._remote is not None and self._remote.refused is not None:
                 raise self._remote.refused from None
             # Cut short by the deadline, an RTSP handshake is reported as bad data.
-            reason = _reason(error) if give_up.left_s > 0 else _SILENT
-            kind = AppError if _denied(error) or isinstance(error, urllib.error.HTTPError) else UnreachableError
-            raise kind(f"{self._name} cannot be opened: {reason}.", _advice(error, address)) from None
+            reason = reason_of(error) if give_up.left_s > 0 else SILENT
+            kind = AppError if is_denied(error) or isinstance(error, urllib.error.HTTPError) else UnreachableError
+            raise kind(f"{self._name} cannot be opened: {reason}.", advice_for(error, address)) from None
 
     def _open_rtsp(self, address: str, options: SourceOptions) -> av.container.InputContainer:
         # TCP loses nothing; UDP for the cameras that know only that.
@@ -160,7 +158,7 @@ class StreamSource:
             self._replays.connected()
         target_s = self._remote.target_s if self._remote is not None else None
         if segmented:
-            self.stall_s = min(max(self.stall_s, _TARGETS_SILENT * float(target_s or 0)), _MAX_STALL_S)
+            self.stall_s = min(max(self.stall_s, _TARGETSSILENT * float(target_s or 0)), _MAX_STALL_S)
         self._clock = StreamClock((target_s or Fraction(2)) if segmented else None)
         self._told_even = False
         self._first: Frame | None = None
@@ -272,8 +270,8 @@ class StreamSource:
         except AppError as error:
             raise SourceLostError(error.message, error.hint, *error.remedies) from None
         except (av.FFmpegError, OSError, ValueError) as error:
-            reason = _reason(error)
-            if reason == _SILENT and self._remote is not None and self._remote.target_s is not None:
+            reason = reason_of(error)
+            if reason == SILENT and self._remote is not None and self._remote.target_s is not None:
                 message = f"{self._name} is stalled: its playlist brings nothing new."
             else:
                 message = f"{self._name} was lost: {reason}."
@@ -291,31 +289,3 @@ class StreamSource:
             self._notes.append(
                 f"{self._name} comes in pieces of {pieces_s:.1f} s: it is shown evenly, and at least that much later."
             )
-
-
-def _reason(error: Exception) -> str:
-    """Returns FFmpeg's words for it, without the URL that its messages repeat."""
-    if isinstance(error, av.error.ExitError | TimeoutError):
-        return _SILENT
-    if isinstance(error, urllib.error.HTTPError):
-        return f"{error.code} {error.reason}".strip()
-    # EIO is FFmpeg's word for a name that nobody knows, among others.
-    if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EIO:
-        return "it cannot be reached"
-    text = getattr(error, "strerror", None)
-    return (text or "it cannot be understood").rstrip(".")
-
-
-def _denied(error: Exception) -> bool:
-    if isinstance(error, urllib.error.HTTPError):
-        return error.code in (401, 403)
-    return isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError)
-
-
-def _advice(error: Exception, address: str) -> str:
-    if _denied(error):
-        scheme, _, rest = address.partition("://")
-        if "@" in re.split("[/?#]", rest)[0]:
-            return "Check user and password in the address."
-        return f"Put user and password into the address: {scheme}://user:password@host/..."
-    return "Check the address, and that this computer can reach it."

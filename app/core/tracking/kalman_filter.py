@@ -72,6 +72,11 @@ class Motion:
         """Forget all boxes but those of ``kept``, Bool[T]."""
         self._place, self._speed, self._cov = self._place[kept], self._speed[kept], self._cov[kept]
 
+    def hold(self, index: npt.NDArray[np.intp], boxes_xyxy: Floats) -> None:
+        """Leaves boxes ``index`` where they were seen, Float64[K, 4], until they are seen again."""
+        self._place[index] = _cxcywh(boxes_xyxy)
+        self._speed[index] = 0.0
+
     def _scale(self) -> Floats:
         """Float64[T, 4]: each box's size squared, in pixels; its area stands for it."""
         sides = np.maximum(self._place[:, 2:], _MIN_SIDE)

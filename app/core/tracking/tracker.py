@@ -16,13 +16,16 @@ import numpy.typing as npt
 
 from app.core.tracking.assignment import best_pairs
 from app.core.tracking.kalman_filter import Motion
+from app.core.tracking.rest import SAME_PLACE_IOU, Rest
 from detector.boxes import iou
 from detector.detections import DetectionFilter, Detections
 
 _SURE_IOU = 0.2  # least overlap of a shown detection with where its object is expected
 _NEW_IOU = 0.3  # with an object that was seen once so far
 _UNSURE_IOU = 0.5  # of a detection below the threshold
-_FORGOTTEN_S = 1.0  # an object unseen for longer comes back as another
+_FORGOTTEN_S = 1.0  # an object unseen for longer comes back as another ...
+_LOST_S = 30.0  # ... but for one that stood still and is found again there within this time ...
+_STOOD_S = 0.5  # ... if it was there for that long
 _CONFIRMED_AFTER_S = 0.15  # an object seen for less may be a flicker of the detector
 _UNCONFIRMED_S = 0.2  # ... and is waited for no longer than this once it is unseen in a frame
 _UNSURE_SHARE, _MIN_UNSURE = 0.4, 0.1
@@ -45,6 +48,7 @@ class Prediction(Protocol):
     def correct(self, index: Indices, boxes_xyxy: npt.NDArray[np.float64]) -> None: ...
     def add(self, boxes_xyxy: npt.NDArray[np.float64]) -> None: ...
     def keep(self, kept: npt.NDArray[np.bool_]) -> None: ...
+    def hold(self, index: Indices, boxes_xyxy: npt.NDArray[np.float64]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,8 @@ class Tracker:
     """Numbers objects, from 1 up in the order in which they are confirmed.
 
     An object seen in the very first frame has its number at once; a later one when it is there still a moment later and
-    was seen in most frames between, so that a flicker of the detector makes no object. Classes are never mixed.
+    was seen in most frames between, so that a flicker of the detector makes no object. Classes are never mixed. An
+    object that stood still when it was lost has its number again when it is found there some time later.
 
     Args:
         prediction: Says where objects are expected; None for a constant velocity.
@@ -90,6 +95,8 @@ class Tracker:
         self._seen_s = np.empty(0)
         self._missing = np.empty(0, np.bool_)  # nothing was seen of it in the last frame
         self._balance = np.empty(0, np.int64)  # frames it was seen in, less those it was not
+        self._lost = np.empty(0, np.bool_)  # where it stood, it may be found again
+        self._rest = Rest()
         self._now: Fraction | None = None
         self.given = given
         """The highest number so far."""
@@ -128,7 +135,7 @@ class Tracker:
         return tuple(numbers)
 
     def objects(self) -> list[TrackedObject]:
-        """Returns every object that is known, also those that the last frame did not show."""
+        """Returns every object that is followed, also those that the last frame did not show."""
         now_s = float(self._now or 0)
         return [
             TrackedObject(
@@ -141,6 +148,7 @@ class Tracker:
                 unseen_s=now_s - float(self._seen_s[i]),
             )
             for i, box in enumerate(self._motion.boxes_xyxy())
+            if not self._lost[i]
         ]
 
     def end_all(self) -> None:
@@ -163,10 +171,11 @@ class Tracker:
         overlap = iou(self._motion.boxes_xyxy().astype(np.float32), detections.boxes_xyxy).astype(np.float64)
         overlap[self._class[:, None] != detections.class_ids[None]] = 0.0
         is_sure = np.arange(len(detections)) < sure
-        known = self._number > 0
+        known = (self._number > 0) & ~self._lost
         self._pair(overlap, known, is_sure, _SURE_IOU, owner)
         self._pair(overlap, known & ~self._missing, ~is_sure, _UNSURE_IOU, owner)
-        self._pair(overlap, ~known, is_sure, _NEW_IOU, owner)
+        self._pair(overlap, self._lost, is_sure, SAME_PLACE_IOU, owner)
+        self._pair(overlap, self._number == 0, is_sure, _NEW_IOU, owner)
         return owner
 
     @staticmethod
@@ -187,7 +196,10 @@ class Tracker:
     def _correct(self, detections: Detections, owner: Indices, sure: int, now_s: float) -> None:
         found = np.flatnonzero(owner >= 0)
         objects = owner[found]
-        self._motion.correct(objects, detections.boxes_xyxy[found].astype(np.float64))
+        boxes = detections.boxes_xyxy[found].astype(np.float64)
+        self._motion.correct(objects, boxes)
+        self._rest.seen(objects, boxes, now_s - self._seen_s[objects])
+        self._lost[objects] = False
         self._missing[:] = True
         self._missing[objects] = False
         self._seen_s[objects] = now_s
@@ -203,7 +215,10 @@ class Tracker:
         """An object for each shown detection that has none."""
         fresh = np.flatnonzero(owner[:sure] < 0)
         owner[fresh] = len(self._motion) + np.arange(len(fresh))
-        self._motion.add(detections.boxes_xyxy[fresh].astype(np.float64))
+        boxes = detections.boxes_xyxy[fresh].astype(np.float64)
+        self._motion.add(boxes)
+        self._rest.add(boxes)
+        self._lost = np.concatenate((self._lost, np.zeros(len(fresh), np.bool_)))
         assert self._now is not None
         now_s = float(self._now)
         births = self._born + 1 + np.arange(len(fresh))
@@ -220,14 +235,21 @@ class Tracker:
 
     def _forget(self, now_s: float) -> None:
         """Drop what was not seen for too long."""
-        patience = np.where(self._number > 0, _FORGOTTEN_S, _UNCONFIRMED_S)
-        kept = ~self._missing | (now_s - self._seen_s <= patience)
+        unseen_s = now_s - self._seen_s
+        patience = np.where(self._lost, _LOST_S, np.where(self._number > 0, _FORGOTTEN_S, _UNCONFIRMED_S))
+        kept = ~self._missing | (unseen_s <= patience)
+        stayed = np.flatnonzero(~kept & ~self._lost & (self._number > 0) & (self._seen_s - self._born_s >= _STOOD_S))
+        stood = stayed[self._rest.stood(stayed)]
+        if len(stood):
+            self._motion.hold(stood, self._rest.last[stood])
+            self._lost[stood] = kept[stood] = True
         if not kept.all():
             self._keep(kept)
 
     def _keep(self, kept: npt.NDArray[np.bool_]) -> None:
         self._motion.keep(kept)
-        self._score = self._score[kept]
+        self._rest.keep(kept)
+        self._score, self._lost = self._score[kept], self._lost[kept]
         self._class, self._number, self._birth = self._class[kept], self._number[kept], self._birth[kept]
         self._born_s, self._seen_s = self._born_s[kept], self._seen_s[kept]
         self._missing, self._balance = self._missing[kept], self._balance[kept]

@@ -115,7 +115,7 @@ class EventDesk(QObject):
         self.thumbnails.close()
 
     def next_event(self) -> None:
-        """Play the event after the present one in the list; without one, the first that begins from here on."""
+        """Play the event after the present one in the list in view; without one, the first that begins from here on."""
         self._go(1)
 
     def previous_event(self) -> None:
@@ -165,13 +165,14 @@ class EventDesk(QObject):
         self._services.banner.tell_error(error, topic="index")
 
     def _go(self, by: int) -> None:
-        view = self.panel.list
+        of_all = self.all_panel.isVisible()
+        view = self.all_panel.list if of_all else self.panel.list
         rows = view.events.rows
         if not rows:
             return
         present = view.currentIndex().row()
         if view.present() is None:
-            now = self._services.controller.shown_s
+            now = 0.0 if of_all else self._services.controller.shown_s
             after = [number for number, row in enumerate(rows) if row.start_s >= now]
             before = [number for number, row in enumerate(rows) if row.start_s < now]
             target = (after or [len(rows) - 1])[0] if by > 0 else (before or [0])[-1]

@@ -128,6 +128,7 @@ class EventPanel(QWidget):
 
     def show_state(self, state: FeedState) -> None:
         """Show why there is no list, or make room for it."""
+        self._offers = state.kind == "offer"
         if state.kind == "ready":
             self.pages.setCurrentWidget(self._list_page)
             return
@@ -142,7 +143,6 @@ class EventPanel(QWidget):
         self.bar.setRange(0, 0 if state.part is None else _STEPS)
         self.bar.setValue(round((state.part or 0.0) * _STEPS))
         self.begin.setVisible(state.kind in ("offer", "failed"))
-        self._offers = state.kind == "offer"
         self._show_offer()
         self.pages.setCurrentWidget(self._message)
 

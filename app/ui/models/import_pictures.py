@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QMimeData, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QGridLayout,
@@ -27,13 +27,14 @@ from app.ui.remedies import phrased
 from app.ui.services.background import Background
 from app.ui.services.import_looks import ImportLooks, ReadImage
 from app.ui.services.library_client import Choose
+from app.ui.widgets.drop_target import local_paths
 from app.ui.widgets.drops import IMAGES
 from app.ui.widgets.texts import WrappedLabel
 
 PresentFrame = Callable[[], ImageBGR | None]
 """Gives the frame on screen; None while there is none."""
 
-_ASK = "Choose a picture of yours that has something to find in it, to see what the model makes of it."
+_ASK = "Choose a picture of yours, or drop one here, that has something to find in it."
 _GAP = 8
 _CLEARLY = 1.2  # times as sharp: one picture does not decide between neighbours
 
@@ -66,6 +67,7 @@ class ImportPictures(QWidget):
         self.take_frame.setToolTip("Take the frame that the window shows")
         self.take_frame.setVisible(frame() is not None)
         self._build()
+        self.setAcceptDrops(True)
         self.choose_picture.clicked.connect(self._choose)
         self.take_frame.clicked.connect(self._take_frame)
         self.looks.came.connect(self._came)
@@ -104,6 +106,16 @@ class ImportPictures(QWidget):
         if columns != self._columns:
             self._columns = columns
             self._arrange()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _image_in(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _image_in(event.mimeData())
+        if path is not None:
+            event.acceptProposedAction()
+            self.use_picture(path)
 
     def _came(self, picture: WayPicture) -> None:
         card = WayCard(picture)
@@ -191,6 +203,11 @@ class ImportPictures(QWidget):
         grid.addStretch(1)
         box.addLayout(grid)
         box.addStretch(1)
+
+
+def _image_in(mime: QMimeData) -> Path | None:
+    """The first image among files that are dropped."""
+    return next((path for path in local_paths(mime) if path.suffix.lower() in IMAGES), None)
 
 
 def _frame_reader(frame: PresentFrame) -> ReadImage | None:

@@ -163,10 +163,18 @@ class ImportSheet(QDialog):
     def _refused(self, error: ExplainedError) -> None:
         self.work.hide()
         self._show_found(False)
-        self.pictures.hide()
+        self._show_sizes(error)
         self.fields.show_only(helpful(error.remedies, self.fields.chosen))
         self._say(phrased(error))
         self._check()
+
+    def _show_sizes(self, error: ExplainedError) -> None:
+        """Show what it would see in the usual sizes, where these are asked for; else nothing."""
+        from detector.importers.alternatives import asks_for_size  # loaded: the file was looked into
+
+        self.pictures.setVisible(asks_for_size(error))
+        if asks_for_size(error):
+            self.pictures.look(self.path, self.fields.chooser())
 
     def _show_found(self, found: bool) -> None:
         for label in (self.what, self.found, self.notes):

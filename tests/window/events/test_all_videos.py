@@ -56,6 +56,9 @@ def test_a_folder_fills_it_and_a_click_opens_the_video_at_the_event(table: Desk,
     present = window.events.panel.list.present()
     assert present is not None
     assert (present.number, present.label) == (2, labels()[0])
+    window.actions_by_name["next_event"].trigger()
+    table.qtbot.waitUntil(lambda: window.events.panel.list.currentIndex().row() == 2)
+    assert panel.list.currentIndex().row() == 2
 
 
 def test_a_video_that_was_moved_is_found_and_one_that_is_gone_is_said(table: Desk, tmp_path: Path) -> None:

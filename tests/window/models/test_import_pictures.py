@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.core import import_pictures
 from app.core.frames import ImageBGR
@@ -137,6 +141,21 @@ def test_closing_the_sheet_ends_the_work_after_the_way_it_is_at(
     assert looker.given == 2, "the third was not looked for"
 
 
+def _drop(target: QWidget, path: Path) -> bool:
+    """Drops a file on a widget; returns whether it was taken."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    kinds = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from Qt 6.12 on; 6.11 has no other way to make one
+        entering = QDragEnterEvent(QPoint(5, 5), *kinds)
+    entering.ignore()
+    QApplication.sendEvent(target, entering)
+    if entering.isAccepted():
+        QApplication.sendEvent(target, QDropEvent(QPointF(5, 5), *kinds))
+    return entering.isAccepted()
+
+
 @pytest.mark.usefixtures("importer")
 def test_without_a_frame_the_user_is_asked_for_a_picture(
     table: Desk, dialog: ModelsDialog, looker: Looker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -157,7 +176,8 @@ def test_without_a_frame_the_user_is_asked_for_a_picture(
     pictures.use_picture(tmp_path / "missing.png")
     wait(lambda: "missing.png" in pictures.words.text())
     looker.refusal = DetectorError("It cannot be run.")
-    pictures.use_picture(picture)
+    assert not _drop(pictures, tmp_path / "net.onnx"), "that is no picture"
+    assert _drop(pictures, picture)
     wait(lambda: pictures.words.text() == "It cannot be run.")
     assert sheet.go.isEnabled(), "it can be imported all the same"
 
@@ -209,6 +229,26 @@ def test_a_size_that_is_none_cannot_be_imported(table: Desk, dialog: ModelsDialo
     sheet.fields.size_line.setText("640x480")
     table.qtbot.waitUntil(sheet.go.isEnabled)
     assert importer.looked[-1].size == (640, 480)
+
+
+def test_a_size_that_is_asked_for_is_answered_by_a_picture(
+    playing: Desk, dialog: ModelsDialog, importer: Importer, looker: Looker
+) -> None:
+    importer.refusal = DetectorError("pets.pth does not say its size.", "Say it.", Remedy("size", "320x240"))
+    looker.ways = (Alternative("size", "320x240", 1, 0.6, 0.2), Alternative("size", "640x480", 3, 0.9, 2.0))
+    sheet = open_sheet(playing, dialog)
+    assert sheet.fields.size_line.isVisible()
+    looker.let(2)
+    playing.qtbot.waitUntil(lambda: not sheet.pictures.looks.running and len(sheet.pictures.cards) == 2)
+    assert "“Input size: 640" in sheet.pictures.words.text()
+    importer.refusal = None
+    looker.let(2)
+    sheet.pictures.cards[0].click()
+    playing.qtbot.waitUntil(sheet.go.isEnabled)
+    assert importer.looked[-1] == Overrides(size=(640, 480))
+    importer.refusal = DetectorError("pets.pth is no model.")
+    sheet.fields.size_line.clear()
+    playing.qtbot.waitUntil(lambda: not sheet.pictures.isVisible())
 
 
 def test_rows_that_mean_nothing_are_hidden(table: Desk, dialog: ModelsDialog, importer: Importer) -> None:
