@@ -310,6 +310,7 @@ class MainWindow(QMainWindow):
         for again in (self._presenter.retry, self._trust.trusted):
             again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)
+        self.zones.drawing.connect(self._notices.hush)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self.record.status.connect(self._show_recording)
         self._event_presenter.list_wanted.connect(self.show_events)

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.events.scene import IgnoreMask, Line, Scene, Zone, read_scene
 from app.core.events.scene_store import SceneStore
+from app.core.live.events import LiveState
 from app.ui.zones.editor import ZoneEditor
 from tests.support.qt_checks import settle
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
@@ -332,3 +333,13 @@ def test_the_list_of_events_takes_the_place_of_that_of_zones(table: Desk, editor
     table.window.actions_by_name["events"].trigger()
     assert table.window.events.panel.isVisible()
     assert not editor.editing
+
+
+def test_no_notice_lies_over_what_is_drawn_on(table: Desk, editor: ZoneEditor) -> None:
+    table.settings.set("detection", "threshold", 0.95)
+    notice = table.window.stage.view.notice
+    table.session.enter(LiveState.PAUSED)
+    table.qtbot.waitUntil(lambda: table.controller.is_paused)
+    assert not notice.isVisible()
+    editor.end()
+    assert notice.isVisible()
