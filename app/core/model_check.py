@@ -95,7 +95,8 @@ def _asked(entry: ModelEntry, engine: Engine) -> ModelCheck:
     name = f"{engine.engine}{where}, {engine.precision}"
     narrow = engine.precision == "int8" and largest_weight() < FULL
     result = prove(entry.spec, engine.raw, engine.precision, narrow=narrow)
-    assert result is not None  # check_model has looked
+    if result is None:  # of a network that suppresses by itself
+        return ModelCheck(entry.name, name, None, "rows of its table change places with the format; fp32 is compared")
     if not math.isfinite(result.error):
         return ModelCheck(entry.name, name, False, "gives no numbers, or answers of another shape")
     detail = (

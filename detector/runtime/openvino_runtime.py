@@ -109,7 +109,11 @@ def compile_for_batches(core: Any, network: Any, precision: str, place: str = "C
 def _compile(core: Any, network: Any, precision: str, hint: str, place: str) -> Any:
     rest = "f32" if place == "CPU" else "f16"
     numbers = {"fp32": "f32", "int8": rest, "bf16": "bf16", "fp16": "f16"}[precision]
-    return core.compile_model(network, place, {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": numbers})
+    how: dict[str, Any] = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": numbers}
+    if place == "CPU":
+        # Threads bound to a core wait for whatever else runs there, and in this program much does.
+        how["ENABLE_CPU_PINNING"] = False
+    return core.compile_model(network, place, how)
 
 
 def last_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.core.model_check import check_model
 from detector.detections import DetectionFilter
 from detector.errors import DetectorError
 from detector.golden import prove
@@ -97,6 +98,10 @@ def test_an_input_for_the_size_is_given_the_networks_own(tmp_path: Path) -> None
         proof = prove(spec, detector.raw, "fp32")
     assert proof is not None
     assert proof.ok
+    checks = {check.engine: check.ok for check in check_model(result.entry)}
+    assert checks.pop("weights", True)
+    assert checks["openvino, fp32"]
+    assert {ok for name, ok in checks.items() if "bf16" in name} <= {None}
     with open_detector(result.entry) as detector:
         found = detector.detect(RED, DetectionFilter(0.5))
     assert found.class_ids.tolist() == [0]

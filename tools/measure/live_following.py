@@ -101,13 +101,13 @@ def watch(session: LiveSession, seconds: float) -> list[str]:
         ages.append((time.monotonic_ns() - result.frame.captured_ns) / 1e6)
         followed += result.followed
         numbers |= {number for number in result.numbers if number is not None}
-    settled = memory[len(memory) // 4 :]
+    quarters = [memory[len(memory) * part // 4 - 1] for part in (1, 2, 3, 4)]
     p50, p95 = np.percentile(ages, (50, 95))
     return [
         f"{len(ages) / seconds:.1f} frames a second with boxes, {followed / len(ages):.0%} of them followed",
         f"age of a frame when it can be shown: {p50:.1f} ms p50, {p95:.1f} p95; a camera frame is {1000 / _FPS:.0f}",
         f"objects numbered: {len(numbers)}",
-        f"memory, MiB: {settled[0]:.0f} after a quarter, {settled[-1]:.0f} at the end, {max(settled):.0f} at most",
+        "memory, MiB: {:.0f}, {:.0f}, {:.0f} and {:.0f} after each quarter".format(*quarters),
     ]
 
 

@@ -6,7 +6,7 @@ what concerns the network or the source is passed on; thresholds, classes and co
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import inf
 from pathlib import Path
@@ -20,9 +20,6 @@ from app.core.live.events import (
     Ended,
     LiveEvent,
     LiveState,
-    ModelFailed,
-    ModelLoading,
-    ModelMeasured,
     ModelReady,
     ReplacementFailed,
     SourceNote,
@@ -32,11 +29,11 @@ from app.core.live.events import (
     StateChanged,
 )
 from app.core.recording.tap_switch import TapSwitch
-from app.core.settings import ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
 from app.ui.services.bridge import Bridge
 from app.ui.services.live_session import MakeSession, Session
+from app.ui.services.running_model import RunningModel
 from app.ui.services.settings_model import SettingsModel
 
 _SHORT_S = 0.05  # less than a frame lasts
@@ -97,12 +94,12 @@ class LiveController(QObject):
         self._next_tap = self.tap
         self.looping = False
         """Whether a file starts again at its end."""
-        self.loading = ""
-        """Name of the model being loaded."""
-        self.model: ModelReady | None = None
-        self._asked: ModelSettings | None = None
-        self._good: ModelSettings | None = None
-        self._reverting = False
+        self._running = running = RunningModel(settings, self)
+        running.began_loading.connect(self.model_loading)
+        running.ready.connect(self.model_ready)
+        running.measured.connect(self.model_measured)
+        running.lost.connect(self.model_lost)
+        running.failed.connect(self._model_failed)
         settings.changed.connect(self._setting_changed)
 
     # Commands
@@ -250,6 +247,16 @@ class LiveController(QObject):
         """Whether the source is paused."""
         return self.session is not None and self.session.state is LiveState.PAUSED
 
+    @property
+    def model(self) -> ModelReady | None:
+        """The model that runs; None while none does."""
+        return self._running.present
+
+    @property
+    def loading(self) -> str:
+        """Name of the model being loaded; "" for none."""
+        return self._running.loading
+
     at_end = False
     """Whether the source stands still because it has been played to its end."""
 
@@ -276,6 +283,7 @@ class LiveController(QObject):
             self.frame.emit(result)
 
     def _on_event(self, event: LiveEvent) -> None:
+        self._running.handle(event)
         match event:
             case StateChanged(state):
                 self._state_changed(state)
@@ -300,19 +308,6 @@ class LiveController(QObject):
                     self.source_failed.emit(error)
             case SourceNote(message):
                 self.trouble.emit("info", "note", message, "")
-            case ModelLoading(name):
-                self.loading, self._asked = name, self._settings.current.model
-                self.model_loading.emit(name)
-            case ModelReady():
-                self.loading, self.model, self._good = "", event, self._asked
-                if self._asked is not None:  # by which name, that of a file perhaps
-                    self._settings.know_thresholds({self._asked.name: event.spec.threshold})
-                    self._settings.know_ious({self._asked.name: event.spec.postprocess.iou_threshold})
-                self.model_ready.emit(event)
-            case ModelMeasured():
-                self.model_measured.emit(event)
-            case ModelFailed(message, hint, kept):
-                self._model_failed(message, hint, kept)
             case DetectorTrouble(message, hint):
                 self.trouble.emit("warning", "detector", message, hint)
             case Ended():
@@ -340,24 +335,8 @@ class LiveController(QObject):
         self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
         self.live.emit(state is LiveState.RUNNING)
 
-    def _model_failed(self, message: str, hint: str, kept: str) -> None:
-        failed, self.loading = self.loading, ""
-        goes_on = f"{kept} goes on running." if kept else ""
-        if kept and self.model is not None:
-            if self._good is not None and failed in ("", self._settings.current.model.name):
-                self._show_model(self._good)  # unless another one was chosen meanwhile, which comes next
-            self.model_ready.emit(self.model)
-        else:
-            self.model = None
-            self.model_lost.emit()
-        self.trouble.emit("error", "model", message, f"{hint} {goes_on}".strip())
-
-    def _show_model(self, model: ModelSettings) -> None:
-        """Have the settings name again what really runs."""
-        self._reverting = True
-        for field in fields(model):
-            self._settings.set("model", field.name, getattr(model, field.name))
-        self._reverting = False
+    def _model_failed(self, message: str, hint: str) -> None:
+        self.trouble.emit("error", "model", message, hint)
 
     # From the settings
 
@@ -365,7 +344,7 @@ class LiveController(QObject):
         session, settings = self.session, self._settings.current
         if session is None:
             return
-        if section == "model" and not self._reverting:
+        if section == "model" and not self._running.reverting:
             session.switch_model(settings.model)
         elif (section, name) == ("detection", "iou"):
             session.set_iou(settings.detection.iou)
@@ -395,6 +374,7 @@ class LiveController(QObject):
         self.loop_changed.emit(loop)
 
     def _forget(self) -> None:
-        self.info, self.model = None, None
-        self.uri = self.loading = self.awaited = self.refused = ""
+        self._running.forget()
+        self.info = None
+        self.uri = self.awaited = self.refused = ""
         self.shown_s = 0.0
