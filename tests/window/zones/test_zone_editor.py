@@ -343,3 +343,17 @@ def test_no_notice_lies_over_what_is_drawn_on(table: Desk, editor: ZoneEditor) -
     assert not notice.isVisible()
     editor.end()
     assert notice.isVisible()
+
+
+def test_shapes_that_are_watched_leave_the_words_on_a_box_legible(table: Desk, editor: ZoneEditor) -> None:
+    view = table.window.stage.view
+    editor.end()
+    _drawn(table, Scene(lines=tuple(Line(f"line {x}", ((x / 20, 0.0), (x / 20, 1.0))) for x in range(1, 20))))
+    view.selection.pin(0)
+    view.grab()
+    assert not view.card.isEmpty()
+    seen = [view.grab(view.card.toRect()).toImage(), view.grab().toImage()]
+    table.settings.set("window", "show_zones", False)
+    bare = [view.grab(view.card.toRect()).toImage(), view.grab().toImage()]
+    assert seen[0] == bare[0]
+    assert seen[1] != bare[1]
