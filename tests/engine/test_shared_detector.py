@@ -43,11 +43,8 @@ class Noted(FakeDetector):
         self.threads = {threading.current_thread()}
         self.frames: list[int] = []
         self.closed = 0
-        self.gate: threading.Event | None = None
 
     def candidates_batch(self, frames: Sequence[Any], *rest: Any, **named: Any) -> list[Candidates]:
-        if self.gate is not None:
-            self.gate.wait()
         self.threads.add(threading.current_thread())
         self.frames += [int(frame[0, 0, 0]) for frame in frames]
         return super().candidates_batch(frames, *rest, **named)
@@ -103,26 +100,35 @@ def test_it_is_opened_once_on_one_thread_and_closed_after_the_last() -> None:
     assert threading.current_thread() not in made[0].threads
 
 
-def test_users_take_turns() -> None:
-    detector = Noted()
-    detector.gate = threading.Event()
+def test_users_wait_for_one_another_and_each_gets_its_own_answers() -> None:
+    under_way, most = 0, 0
+    lock = threading.Lock()
+
+    class Careful(Noted):
+        def candidates_batch(self, frames: Sequence[Any], *rest: Any, **named: Any) -> list[Candidates]:
+            nonlocal under_way, most
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            found = super().candidates_batch(frames, *rest, **named)
+            with lock:
+                under_way -= 1
+            return found
+
+    detector = Careful()
     shared = SharedDetectors(lambda _key: detector)
     users = [shared.open("a") for _ in range(3)]
 
     def work(number: int) -> None:
         for _ in range(4):
-            users[number].detect(frame(number))
+            assert len(users[number].candidates_batch([frame(number)])) == 1
 
     with ThreadPoolExecutor(3) as pool:
-        done = [pool.submit(work, number) for number in range(3)]
-        detector.gate.set()
-        for each in done:
-            each.result()
+        list(pool.map(work, range(3)))
     for user in users:
         user.close()
     assert sorted(detector.frames) == sorted([0, 1, 2] * 4)
-    last = [len(detector.frames) - 1 - detector.frames[::-1].index(number) for number in range(3)]
-    assert max(last) - min(last) <= 4, "nobody is done long before the others"
+    assert most == 1
 
 
 def test_another_key_is_another_detector() -> None:
