@@ -15,7 +15,7 @@ from app.cli.analyse import add_analysis_flags, chosen_model, request_for
 from app.cli.annotate_queue import export_all
 from app.cli.batch_results import find_named
 from app.cli.console import Console, UsageError, table
-from app.cli.options import add_result_flags, fraction, names
+from app.cli.options import ZONES_HINT, add_result_flags, fraction, names
 from app.core.errors import AppError
 from app.core.thresholds import threshold_for
 
@@ -129,7 +129,7 @@ def _asked(options: argparse.Namespace) -> tuple[Scene, Question]:
     scene = Scene() if options.zones is None else read_scene(options.zones)
     for name, find in ((options.zone, scene.zone), (options.line, scene.line)):
         if name and options.zones is None:
-            raise UsageError(f"Nothing is drawn yet, so there is no {name!r}.", "Name a file with --zones.")
+            raise UsageError(f"No zones or lines are given, so there is no {name!r}.", ZONES_HINT)
         if name:
             find(name)
     if options.direction and not scene.lines:

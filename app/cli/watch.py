@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     def tell(data: dict[str, Any]) -> None:
         lines.give(data)
         if data["type"] == "trouble":
-            console.note(" ".join(part for part in (data["source"], data["message"], data["hint"]) if part))
+            console.note(_trouble_text(data["source"] or "", data["message"], data["hint"]))
 
     def failed(line: str) -> None:
         tell({"type": "trouble", "source": None, "message": line, "hint": ""})
@@ -127,3 +127,8 @@ def _on_terminate(cancel: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _trouble_text(source: str, message: str, hint: str) -> str:
+    named = message if source in message else f"{source}: {message}"
+    return f"{named} {hint}".strip()

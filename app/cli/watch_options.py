@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.console import UsageError
 from app.cli.events import seconds
-from app.cli.options import add_detection_flags, names
+from app.cli.options import ZONES_HINT, add_detection_flags, names
 from app.core.alarms.rules import Rule
 from app.core.errors import AppError
 
@@ -157,7 +157,7 @@ def scene_of(options: argparse.Namespace) -> Scene:
 
     if options.zones is None:
         if options.zone:
-            raise UsageError(f"Nothing is drawn yet, so there is no {options.zone!r}.", "Name a file with --zones.")
+            raise UsageError(f"No zones are given, so there is no {options.zone!r}.", ZONES_HINT)
         return Scene()
     scene = read_scene(options.zones)
     if options.zone:

@@ -76,7 +76,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("panel", "Panel of settings and events", ("F9",), "Window", "sliders", checkable=True),
     ActionSpec("preferences", "Preferences…", ("Ctrl+,",), "Window", "sliders"),
     ActionSpec("fullscreen", "Full screen", ("F11", "F"), "Window", "fullscreen"),
-    ActionSpec("escape", "Let go of the box, leave full screen, stop opening, dismiss", ("Esc",), "Window"),
+    ActionSpec("escape", "Let go of a box or an event, leave full screen, stop opening, dismiss", ("Esc",), "Window"),
     ActionSpec("help", "Help and keyboard shortcuts", ("F1", "?"), "Window", "help"),
     ActionSpec("guides", "Guides and troubleshooting…", ("Shift+F1",), "Window", "help"),
     ActionSpec("diagnostics", "Save diagnostics…", (), "Window", "download"),

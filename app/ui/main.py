@@ -62,13 +62,14 @@ def build_services(application: QApplication, settings: Settings, path: Path | N
     theme = Theme(application, settings.window.theme)
     library = LibraryClient(user_library, background)
     controller = LiveController(model, make_session)
+    scenes = SceneModel(SceneStore(), controller, background)
     return Services(
         theme=theme,
         settings=model,
         background=background,
         controller=controller,
-        scenes=SceneModel(SceneStore(), controller, background),
-        several=SeveralSources(model, make_shared_sessions()),
+        scenes=scenes,
+        several=SeveralSources(model, scenes, make_shared_sessions()),
         library=library,
         downloads=DownloadRunner(background),
         optimising=OptimiseRunner(library),

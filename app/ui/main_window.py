@@ -167,7 +167,8 @@ class MainWindow(QMainWindow):
             self.services.settings.set("window", "show_panel", show)
 
     def show_events(self) -> None:
-        """Show the list of events."""
+        """Show the list of events; where zones are drawn, their list would cover it."""
+        self.zones.editor.end()
         self.side.show_page(self.events.panel)
         if not self.split.panel_open:
             self.toggle_panel()
@@ -192,7 +193,7 @@ class MainWindow(QMainWindow):
         self.set_fullscreen(not self.isFullScreen())
 
     def _escape(self) -> None:
-        if self.stage.view.unpin():
+        if self.stage.view.unpin() or self.events.player.leave():
             return
         if self.isFullScreen():
             self.set_fullscreen(False)
@@ -271,6 +272,7 @@ class MainWindow(QMainWindow):
         for again in (self._presenter.retry, self._trust.trusted):
             again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.dialogs.show_models)
+        self.zones.drawing.connect(self._notices.hush)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self.record.status.connect(self._show_recording)
         self._event_presenter.list_wanted.connect(self.show_events)

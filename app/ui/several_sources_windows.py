@@ -29,11 +29,14 @@ class SeveralSourcesWindows(QObject):
         self._services, self._list_cameras = services, list_cameras
         self.window: GridWindow | None = None
         """None before it is first asked for."""
+        self._offers: CameraMenu
 
     def show(self) -> None:
         """Open the window, or bring it back."""
         if self.window is None:
-            self.window = GridWindow(self._services, self._menu())
+            self._offers = self._menu()
+            self.window = GridWindow(self._services, self._offers)
+        self._offers.set_recent(self._services.settings.current.source.recent)
         self.window.open()
 
     def close(self) -> None:
@@ -54,7 +57,6 @@ class SeveralSourcesWindows(QObject):
         actions["open_address"].triggered.connect(self._open_address)
         actions["close_source"].triggered.connect(self._close_all)
         menu = CameraMenu(self._services.theme, self._services.background, actions, self._list_cameras)
-        menu.set_recent(self._services.settings.current.source.recent)
         menu.chosen.connect(self._add)
         return menu
 

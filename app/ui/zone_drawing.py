@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QPointF, QRectF
+from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtGui import QAction
 
 from app.core.events.scene import Scene
@@ -23,6 +23,9 @@ class ZoneDrawing(QObject):
         side: What that is.
         action: Switches drawing on and off.
     """
+
+    drawing = Signal(bool)
+    """Whether zones are being drawn."""
 
     def __init__(self, services: Services, stage: Stage, split: Split, side: SidePanel, action: QAction) -> None:
         super().__init__(stage)
@@ -53,6 +56,7 @@ class ZoneDrawing(QObject):
 
     def _began(self) -> None:
         self._action.setChecked(True)
+        self.drawing.emit(True)
         self.editor.bar.show()
         self._view.zoom_plate.raise_()
         self._side.cover(self.editor.panel)
@@ -62,6 +66,7 @@ class ZoneDrawing(QObject):
 
     def _ended(self) -> None:
         self._action.setChecked(False)
+        self.drawing.emit(False)
         self.editor.bar.hide()
         self._side.uncover()
         if self._panel_was_open is not None and not self._split.is_narrow:

@@ -80,6 +80,10 @@ def test_a_video_that_cannot_be_read_is_a_failure(capsys: Capture, tmp_path: Pat
     code, _, err = run(capsys, "watch", tmp_path / "clip.mp4", "--model", "fake")
     assert code == 1
     check_one_line(err, "clip.mp4")
+    assert err.count("clip.mp4") == 1
+    code, _, err = run(capsys, "watch", "screen:99", "--model", "fake", "--for", "1s")
+    assert code == 0
+    assert "screen 99: " in err
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,7 @@ class Desk:
             background=self.background,
             controller=self.controller,
             scenes=self.scenes,
-            several=SeveralSources(self.settings, self._make_session),
+            several=SeveralSources(self.settings, self.scenes, self._make_session),
             library=self.library,
             downloads=self.downloads,
             optimising=OptimiseRunner(self.library),

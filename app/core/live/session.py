@@ -91,7 +91,7 @@ class LiveSession:
         self._detect: DetectStage | None = None
         self._follow: FollowStage | None = None
         self._info: SourceInfo | None = None
-        self._painted: tuple[int, int, int] | None = None
+        self._painted: tuple[int, int] | None = None
         self._drops_before = 0
         self._smoothing = "auto"
         self._masks: Masks = ()
@@ -123,8 +123,8 @@ class LiveSession:
         return self._stats.snapshot(time.monotonic_ns(), self._route.drops - self._drops_before)
 
     def mark_painted(self, result: FrameResult) -> None:
-        """``result`` is on the screen; painting it again (a resize, a slider) does not count."""
-        which = (result.frame.index, result.frame.captured_ns, result.detected_ns)
+        """``result`` is on the screen; painting its frame again (a resize, a slider, newer boxes) does not count."""
+        which = (result.frame.index, result.frame.captured_ns)
         if which != self._painted:
             self._painted = which
             self._stats.painted(time.monotonic_ns(), result.frame.captured_ns)

@@ -76,7 +76,7 @@ class CaseDialog(QDialog):
         self.chosen = QRadioButton(f"Only what is selected: {number_of(len(selected), 'event')}")
         self.folder = PathField("Folder")
         self.folder.line.setText(str(video.with_name(f"{video.stem}.case")))
-        self.before, self.after = self._seconds("Seconds before"), self._seconds("Seconds after")
+        self.before, self.after = self._seconds("before"), self._seconds("after")
         self.line = WrappedLabel()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -96,13 +96,13 @@ class CaseDialog(QDialog):
         self.cancel.clicked.connect(self.reject)
         self.open_folder.clicked.connect(self._open_folder)
 
-    def _seconds(self, name: str) -> QDoubleSpinBox:
+    def _seconds(self, side: str) -> QDoubleSpinBox:
         field = QDoubleSpinBox()
         field.setRange(0.0, _MOST_S)
         field.setDecimals(1)
         field.setValue(_AROUND_S)
-        field.setSuffix(" s")
-        field.setAccessibleName(name)
+        field.setSuffix(f" s {side}")
+        field.setAccessibleName(f"Seconds {side}")
         return field
 
     def _lay_out(self, words: QWidget) -> None:
@@ -119,7 +119,7 @@ class CaseDialog(QDialog):
         around.addWidget(self.before)
         around.addWidget(self.after)
         around.addStretch(1)
-        form.addRow("Before and after", around)
+        form.addRow("Clips begin and end", around)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         buttons.addStretch(1)
@@ -174,7 +174,7 @@ class CaseDialog(QDialog):
 
     def _done(self, folder: Path) -> None:
         self._running, self._folder = False, folder
-        self._show_running(f"Done: {folder}. Check it at any time with: ssd-viewer verify {folder.name}")
+        self._show_running(f"Done: {folder}. “ssd-viewer verify” with this folder says at any time what changed.")
         self.make.hide()
         self.open_folder.show()
         self.cancel.setText("Close")

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 from app.core.errors import ExplainedError
 from app.core.events.listing import ListedEvent, ListQuery
 from app.core.events.scene import Scene
-from app.core.export.request import ExportReport
+from app.core.export.request import ExportReport, ExportRequest
 from app.core.live.appearances import ClassRow
 from app.core.palette import class_colour
 from app.ui.events.all_events import AllEvents
@@ -73,7 +73,9 @@ class EventDesk(QObject):
         self.panel.case.connect(self.make_case)
         self.panel.filters.changed.connect(self._ask)
         self.panel.list.chosen.connect(self._play)
-        self.analyser.available.connect(self.panel.set_available)
+        self.analyser.available.connect(self.panel.begin.setEnabled)
+        self.analyser.began.connect(self._show_analysis)
+        self.analyser.ended.connect(self._show_analysis)
         self._connect_all()
 
     def _connect_all(self) -> None:
@@ -95,6 +97,9 @@ class EventDesk(QObject):
             self.feed.look_again()
         else:
             self.all.add_export(report)
+
+    def _show_analysis(self, request: ExportRequest | None = None) -> None:
+        self.panel.show_analysis("" if request is None else request.source.name)
 
     def _scene_of(self) -> Scene:
         return self._services.scenes.scene
@@ -197,6 +202,7 @@ class EventDesk(QObject):
         self.panel.show_state(state)
         if state.kind != "ready":
             self._shown = None
+            self.player.forget()
             self.narrowed.emit(None)
         if state.kind == "offer" and self._wanted is not None:  # another model found it: go there all the same
             self._services.controller.seek(self._wanted[1].start_s)

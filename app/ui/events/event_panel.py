@@ -53,8 +53,7 @@ class EventPanel(QWidget):
         super().__init__()
         self.setObjectName("panelBody")
         self._made: ShownList | None = None
-        self._state = FeedState("none")
-        self._analysing = False
+        self._offers, self._analysed = False, ""
         self.filters = FilterBar()
         self.list = EventListView(theme, thumbnails)
         self.count = QLabel()
@@ -129,14 +128,13 @@ class EventPanel(QWidget):
 
     def show_state(self, state: FeedState) -> None:
         """Show why there is no list, or make room for it."""
-        self._state = state
+        self._offers = state.kind == "offer"
         if state.kind == "ready":
             self.pages.setCurrentWidget(self._list_page)
             return
         self._made = None
         self.list.show_events((), None)
-        waits = state.kind == "offer" and self._analysing
-        title, hint = _WORDS.get("analysing" if waits else state.kind, ("", ""))
+        title, hint = _WORDS.get(state.kind, ("", ""))
         if state.error is not None:
             title, hint = state.error.message, hint_of(state.error)
         self.title.setText(title)
@@ -144,15 +142,21 @@ class EventPanel(QWidget):
         self.bar.setVisible(state.kind == "loading")
         self.bar.setRange(0, 0 if state.part is None else _STEPS)
         self.bar.setValue(round((state.part or 0.0) * _STEPS))
-        self.begin.setVisible(state.kind in ("offer", "failed") and not waits)
+        self.begin.setVisible(state.kind in ("offer", "failed"))
+        self._show_offer()
         self.pages.setCurrentWidget(self._message)
 
-    def set_available(self, available: bool) -> None:
-        """Sets whether an analysis can be begun; while one goes on, say so in place of offering it."""
-        self._analysing = not available
-        self.begin.setEnabled(available)
-        if self._state.kind == "offer":
-            self.show_state(self._state)
+    def show_analysis(self, video: str) -> None:
+        """Offer no analysis while that of ``video`` goes on; "" while none does."""
+        self._analysed = video
+        self._show_offer()
+
+    def _show_offer(self) -> None:
+        if self._offers:
+            title, hint = (f"Analysing {self._analysed}", _ONE_AT_A_TIME) if self._analysed else _WORDS["offer"]
+            self.title.setText(title)
+            self.hint.setText(hint)
+            self.begin.setVisible(not self._analysed)
 
     def show_events(self, made: ShownList, palette: str) -> None:
         """List these."""
@@ -241,9 +245,9 @@ _WORDS = {
         "An analysis runs the model over the whole video once. Then each object is listed here with its times, and "
         "every question is answered at once. The video can be watched meanwhile.",
     ),
-    "analysing": ("Being analysed", "The list comes when that is done. The timeline grows meanwhile."),
     "loading": ("Following objects…", "Once for each video; threshold and filters then act at once."),
 }
+_ONE_AT_A_TIME = "When that is done, what happens in the video is listed here. One video is analysed at a time."
 _NO_EVENTS = "Nothing reaches the threshold: a lower one may show more."
 _NOT_YET = "Nothing was seen yet. What comes is listed here, with its time of day, for an hour."
 _NO_FIT = "No event is like that."

@@ -102,20 +102,27 @@ class EventPlayer(QObject):
         super().__init__()
         self._controller = controller
         self.overlay = overlay
-        self._end_s: float | None = None  # where playing pauses by itself
+        self._end_s: float | None = None  # of the event that is shown
         self._start_s = 0.0
-        self._sought = False
+        self._sought = self._pauses = False
         controller.frame.connect(self._frame_shown)
         controller.opening.connect(self.forget)
         controller.closed.connect(self.forget)
 
     def play(self, event: Event, colour: RGB) -> None:
-        """Go to the event's first frame, play to its last, and pause there."""
-        self._start_s, self._end_s, self._sought = event.start_s, event.end_s, False
+        """Go to the event's first frame, play to its last, and pause there; its path goes when it is left."""
+        self._start_s, self._end_s = event.start_s, event.end_s
+        self._sought, self._pauses = False, True
         self.overlay.show_path(event, colour)
         self._controller.seek(event.start_s + _INTO_S)
         if self._controller.is_paused:
             self._controller.toggle_pause()
+
+    def leave(self) -> bool:
+        """Let go of the event; returns whether one was shown."""
+        shown = self.overlay.isVisible()
+        self.forget()
+        return shown
 
     def forget(self, *_about: object) -> None:
         """Draw no path, and pause nowhere."""
@@ -128,11 +135,11 @@ class EventPlayer(QObject):
         if self._end_s is None:
             return
         within = self._start_s - _SLACK_S <= seconds <= self._end_s + _SLACK_S
-        self._sought = self._sought or within
-        if not within:
-            if self._sought:  # frames from before the seek may still come
-                self._end_s = None
-        elif seconds >= self._end_s - _INTO_S:
-            self._end_s = None
-            if not self._controller.is_paused:
-                self._controller.toggle_pause()
+        if within:
+            self._sought = True
+            if self._pauses and seconds >= self._end_s - _INTO_S:
+                self._pauses = False
+                if not self._controller.is_paused:
+                    self._controller.toggle_pause()
+        elif self._sought:  # frames from before the seek may still come
+            self.forget()

@@ -22,6 +22,7 @@ _PADDING = 4
 _MARK = 14
 _TO = "\u2013"  # from one time to the other
 _Index = QModelIndex | QPersistentModelIndex
+_HOUR_S = 3600.0
 _STILL_S = 1.0  # less is not worth a word
 
 
@@ -36,13 +37,21 @@ def time_text(row: ListedEvent) -> str:
     return f"{clock(row.start_s)} {_TO} {clock(row.end_s)}  ·  {row.duration_s:.1f} s"
 
 
+def brief_time_text(row: ListedEvent) -> str:
+    """Returns the same, short enough for a row after an hour and for times of day: "13:02:03 - 13:02:15 · 12 s"."""
+    if row.end_s < _HOUR_S:
+        return time_text(row)
+    length = f"{row.duration_s:.1f}" if row.duration_s < 10 else f"{row.duration_s:.0f}"
+    return f"{clock(row.start_s, tenths=False)} {_TO} {clock(row.end_s, tenths=False)} · {length} s"
+
+
 def where_text(row: ListedEvent) -> str:
     """Returns zones, lines and standstill in a line, e.g. "door · gate in · still 12 s"; "" for none of these."""
     parts = list(dict.fromkeys(visit.zone for visit in row.zones))
     parts += [f"{crossing.line} {crossing.direction}" for crossing in row.crossings]
     if row.still_s >= _STILL_S:
         parts.append(f"still {row.still_s:.0f} s")
-    return "  ·  ".join(parts)
+    return " · ".join(parts)
 
 
 def last_text(row: ListedEvent) -> str:
@@ -140,7 +149,7 @@ class EventRows(QStyledItemDelegate):
             draw_icon(painter, "star", colours.warning, QRectF(room.right() - _MARK, room.y() + 3, _MARK, _MARK))
         lines = (
             (title_text(row), font, colours.muted if verdict.rejected else colours.text, width),
-            (time_text(row), option.font, colours.text, room.width()),
+            (brief_time_text(row), option.font, colours.text, room.width()),
             (last_text(row), option.font, colours.muted, room.width()),
         )
         for number, (words, used, colour, limit) in enumerate(lines):

@@ -56,6 +56,8 @@ class Tile(QFrame):
         box.addLayout(row)
         feed.frame.connect(self._show_frame)
         feed.changed.connect(self.show_figures)
+        feed.masks_changed.connect(self.view.set_masks)
+        self.view.set_masks(feed.masks)
         self.view.painted.connect(feed.painted)
         self.view.fullscreen_asked.connect(self.enlarge_asked)
         self.closing.clicked.connect(self.close_asked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import ExplainedError
@@ -24,6 +26,8 @@ class SceneModel(QObject):
     """``Scene``: another one is in force."""
     damaged = Signal(str)
     """What was kept cannot be used; one line."""
+    replaced = Signal(str, object)
+    """(source, ``Scene``): something else was drawn on it."""
     not_saved = Signal(object)
     """``ExplainedError``: the scene holds until the source is closed."""
 
@@ -53,7 +57,12 @@ class SceneModel(QObject):
         if self._loaded and scene != self._scene:
             self._take(scene)
             self._waiting[self._source] = scene
+            self.replaced.emit(self._source, scene)
             self._save_next()
+
+    def read(self, source: str, arrived: Callable[[Scene], None]) -> None:
+        """Calls ``arrived`` with what is drawn on any source, soon."""
+        self._background.run("zones", lambda: self._store.scene_of(source), arrived)
 
     def flush(self) -> None:
         """Writes at once what is not written yet.

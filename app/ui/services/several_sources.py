@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.events.masks import Masks
+from app.core.events.scene import Scene
 from app.core.frames import SourceInfo
 from app.core.live.events import (
     Ended,
@@ -24,6 +27,7 @@ from app.core.stats import LiveStats
 from app.core.stream_logins import keep_login
 from app.ui.services.bridge import Bridge
 from app.ui.services.live_session import MakeSession
+from app.ui.services.scene_model import SceneModel
 from app.ui.services.settings_model import SettingsModel
 
 MOST = 9
@@ -43,12 +47,16 @@ class SourceFeed(QObject):
     """FrameResult to show."""
     changed = Signal()
     """``words`` or ``info`` is another."""
+    masks_changed = Signal(object)
+    """``Masks``: nothing is shown in these areas."""
 
     def __init__(self, uri: str, settings: SettingsModel, make_session: MakeSession, parent: QObject) -> None:
         super().__init__(parent)
         self.uri = uri
         self.name = shown_name(uri)
         self.info: SourceInfo | None = None
+        self.masks: Masks = ()
+        """Areas in which nothing is shown, counted or followed."""
         self._source_words, self._model_words = "Opening…", ""
         self._settings = settings
         self._bridge = Bridge(self._pull, self._on_event)
@@ -86,6 +94,13 @@ class SourceFeed(QObject):
     def rest(self, resting: bool) -> None:
         """Have the detector rest, or take up its work again."""
         self._session.rest(resting)
+
+    def set_masks(self, masks: Masks) -> None:
+        """Ignore what lies in these areas."""
+        if masks != self.masks:
+            self.masks = masks
+            self._session.set_masks(masks)
+            self.masks_changed.emit(masks)
 
     def close(self, deadline_s: float = 0.0) -> None:
         """End; waits at most so long."""
@@ -127,18 +142,20 @@ class SeveralSources(QObject):
 
     Args:
         settings: The settings in force; where the sources are remembered.
+        scenes: What is drawn on sources.
         make_session: Makes sessions that share a detector.
     """
 
     changed = Signal()
     """There is one more, or one less."""
 
-    def __init__(self, settings: SettingsModel, make_session: MakeSession) -> None:
+    def __init__(self, settings: SettingsModel, scenes: SceneModel, make_session: MakeSession) -> None:
         super().__init__()
-        self._settings, self._make_session = settings, make_session
+        self._settings, self._scenes, self._make_session = settings, scenes, make_session
         self.feeds: list[SourceFeed] = []
         self._resting = False
         settings.changed.connect(self._settings_changed)
+        scenes.replaced.connect(self._take_scene)
 
     @property
     def remembered(self) -> tuple[str, ...]:
@@ -153,6 +170,7 @@ class SeveralSources(QObject):
         if self._resting:
             feed.rest(True)
         self.feeds.append(feed)
+        self._scenes.read(uri, partial(self._take_scene, uri))
         self._remember()
         self.changed.emit()
         return True
@@ -181,6 +199,11 @@ class SeveralSources(QObject):
 
     def _remember(self) -> None:
         self._settings.set("source", "several", tuple(keep_login(feed.uri) for feed in self.feeds))
+
+    def _take_scene(self, uri: str, scene: Scene) -> None:
+        for feed in self.feeds:
+            if feed.uri == uri:
+                feed.set_masks(scene.ignored)
 
     def _settings_changed(self, section: str, name: str) -> None:
         for feed in self.feeds:

@@ -77,8 +77,8 @@ def card_rect(size: tuple[float, float], box: QRectF, room: QRectF) -> QRectF:
     return QRectF(round(left), round(top), width, height)
 
 
-def paint_card(painter: QPainter, lines: Sequence[str], box: QRectF, room: QRectF) -> None:
-    """Draw the lines beside their box.
+def paint_card(painter: QPainter, lines: Sequence[str], box: QRectF, room: QRectF) -> QRectF:
+    """Draw the lines beside their box, and return where they lie.
 
     Args:
         painter: Active.
@@ -99,3 +99,4 @@ def paint_card(painter: QPainter, lines: Sequence[str], box: QRectF, room: QRect
         painter.setPen(_INK if number == 0 else _QUIET)
         middle = plate.top() + 0.6 * _PADDING + (number + 0.5) * _LINE
         painter.drawText(QPointF(plate.left() + _PADDING, middle + (each.ascent() - each.descent()) / 2), words)
+    return plate

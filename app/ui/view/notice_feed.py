@@ -42,6 +42,7 @@ class NoticeFeed(QObject):
         self._act: Callable[[], object] = self.choose_model.emit
         self._said_ns = 0
         self._without_model = False  # and none is being opened
+        self._hushed = False
         self.notice: NoticePlate = view.notice
         self.notice.pressed.connect(self._pressed)
         controller.frame.connect(self._frame_shown)
@@ -53,6 +54,11 @@ class NoticeFeed(QObject):
         controller.model_ready.connect(self._look_again)
         view.filtered.connect(self._look_again)
         view.rearranged.connect(self._place)
+
+    def hush(self, hushed: bool) -> None:
+        """Say nothing: the frame is needed for something else."""
+        self._hushed = hushed
+        self._look_again()
 
     def _model_lost(self) -> None:
         self._forget()
@@ -74,7 +80,9 @@ class NoticeFeed(QObject):
     def _update(self) -> None:
         result = self._view.result
         self._view.set_demo_told(self._is_lost)
-        if result is not None and self._without_model:
+        if self._hushed:
+            self._hide()
+        elif result is not None and self._without_model:
             self._act = self.choose_model.emit
             self._tell(NO_MODEL_TEXT, "Choose a model…", "The video goes on meanwhile")
         elif result is None or result.candidates is None:

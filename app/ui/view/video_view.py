@@ -79,6 +79,8 @@ class VideoView(ZoomView):
         self._marks: tuple[BoxMark, ...] | None = None
         self._trails = Trails()
         self._badges = Badges()
+        self.card = QRectF()
+        """Where the words on a box are painted, logical pixels; nothing else is to be drawn over them."""
         self.notice = NoticePlate(self)
         """The notice on the frame."""
         self.waiting = WaitingPlate(self)
@@ -245,6 +247,7 @@ class VideoView(ZoomView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self.paints += 1
+        self.card = QRectF()
         painter = QPainter(self)
         visible = self.visible_rect()
         paint_around(painter, self.rect(), visible, self.canvas)
@@ -282,7 +285,7 @@ class VideoView(ZoomView):
         paint_marks(painter, [*others, *spoken_of])
         for mark in spoken_of:
             box = QRectF(QPointF(*mark.rect[:2]), QPointF(*mark.rect[2:]))
-            paint_card(painter, box_lines(self.shown, row), box, visible)
+            self.card = paint_card(painter, box_lines(self.shown, row), box, visible)
 
     def _badge_area(self) -> QRect:
         return QRect(0, round(self.visible_rect().y()), self.width(), 120)

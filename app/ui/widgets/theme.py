@@ -169,13 +169,15 @@ QLineEdit, QComboBox, QAbstractSpinBox { background: $raised; color: $text; bord
 QLineEdit { placeholder-text-color: $muted; }
 QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border: 1px solid $accent; }
 QLineEdit[wrong="true"] { border: 1px solid $danger; }
-QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; height: 0; border: 0; }
-QAbstractSpinBox QLineEdit { border: 0; padding: 0 8px; background: transparent; }
+/* Qt gives a spin box no padding at its sides: buttons without height keep the number off the border instead. */
+QAbstractSpinBox::up-button { subcontrol-position: center left; width: 8px; height: 0; border: 0; }
+QAbstractSpinBox::down-button { subcontrol-position: center right; width: 8px; height: 0; border: 0; }
+QAbstractSpinBox QLineEdit { border: 0; padding: 0; background: transparent; }
 QComboBox::drop-down { border: 0; width: 22px; }
 QComboBox::down-arrow { image: url("$chevron"); width: 14px; height: 14px; }
 QComboBox QAbstractItemView { background: $surface; color: $text; border: 1px solid $border; padding: 4px;
   selection-background-color: $accent; selection-color: $on_accent; outline: 0; }
-QComboBox:disabled, QLineEdit:disabled { color: $muted; }
+QComboBox:disabled, QLineEdit:disabled, QAbstractSpinBox:disabled { color: $muted; }
 
 QCheckBox { spacing: 8px; }
 QCheckBox::indicator, QListView::indicator { width: 16px; height: 16px; border-radius: 4px; border: 1px solid $muted;

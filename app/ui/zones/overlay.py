@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, SignalInstance
-from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QRegion
 from PySide6.QtWidgets import QWidget
 
 from app.core.events.geometry import Point
@@ -35,6 +35,7 @@ class FrameView(Protocol):
     """The part of the view that the overlay needs."""
 
     rearranged: SignalInstance
+    card: QRectF
 
     def frame_rect(self) -> QRectF: ...
 
@@ -115,6 +116,7 @@ class ZoneOverlay(QWidget):
         if self._editing:
             paint_edited(painter, self.drawing, frame, self.palette_name, self.hasFocus())
         else:
+            painter.setClipRegion(QRegion(self.rect()) - QRegion(self._where.card.toAlignedRect()))
             painter.drawImage(0, 0, self._watched_layer(frame))
         painter.end()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -14,9 +15,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QInputDialog
 from pytestqt.qtbot import QtBot
 
+from app.core.events.listing import ListedEvent
 from app.core.live.events import LiveState
 from app.core.settings import ModelSettings, Settings
 from app.ui.events.event_panel import EventPanel
+from app.ui.events.event_rows import brief_time_text, time_text
 from tests.support.kept_events import MODEL, SIZE, keep_events, labels, make_analysed
 from tests.support.media import make_video
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk, make_frame, make_result
@@ -57,6 +60,12 @@ def test_each_object_is_a_row_with_its_picture(table: Desk, video: Path) -> None
     index = panel.list.events.index(1)
     table.qtbot.waitUntil(lambda: index.data(Qt.ItemDataRole.DecorationRole) is not None)
     assert walker in index.data(Qt.ItemDataRole.AccessibleTextRole)
+
+
+def test_the_times_of_a_row_fit_into_it_at_any_hour() -> None:
+    row = ListedEvent(1, 1, "person", 50_000.04, 50_012.34, 0.9, 0.0, Fraction(50_001), (0, 0, 9, 9))
+    assert brief_time_text(row) == "13:53:20 \u2013 13:53:32 · 12 s"
+    assert brief_time_text(replace(row, start_s=1.0, end_s=4.0)) == time_text(replace(row, start_s=1.0, end_s=4.0))
 
 
 def test_the_list_follows_the_threshold_and_what_is_asked(table: Desk, video: Path) -> None:
@@ -161,6 +170,21 @@ def test_seeking_elsewhere_ends_the_playing_of_an_event(table: Desk, video: Path
     for pts_s in (Fraction(1, 2), Fraction(5), Fraction(27, 10), Fraction(28, 10)):
         table.give(make_result(None, make_frame(*SIZE, pts_s=pts_s)))
     assert "pause" not in table.session.names()
+    assert not table.window.events.player.overlay.isVisible(), "nor is its path drawn over other times"
+
+
+def test_an_event_is_let_go_of_by_a_key_and_with_its_list(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    overlay = table.window.events.player.overlay
+    panel.list.choose(1)
+    assert overlay.isVisible()
+    table.window.actions_by_name["escape"].trigger()
+    assert not overlay.isVisible()
+    panel.list.choose(2)
+    assert overlay.isVisible()
+    table.settings.set("model", "name", "everyday")
+    table.qtbot.waitUntil(lambda: table.window.events.feed.state.kind == "offer")
+    assert not overlay.isVisible()
 
 
 def test_next_and_previous(table: Desk, video: Path) -> None:
@@ -218,7 +242,11 @@ def test_without_an_analysis_one_is_offered_and_the_list_comes_with_it(table: De
     panel.begin.click()
     table.qtbot.waitUntil(lambda: bool(table.jobs) and table.jobs[-1].started.is_set())
     assert not panel.begin.isVisible()
-    assert panel.title.isVisible()
+    assert video.name in panel.title.text()
+    table.open(VIDEO, str(make_video(tmp_path / "other.mp4", frames=2)))
+    table.qtbot.waitUntil(lambda: table.window.events.feed.state.kind == "offer")
+    assert video.name in panel.title.text(), "and another one waits"
+    table.open(VIDEO, str(video))
     keep_events(video)
     table.jobs[-1].go.set()
     table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from app.core.errors import AppError
+from app.core.events.scene import IgnoreMask, Scene
+from app.core.events.scene_edit import rectangle
+from app.core.events.scene_store import SceneStore
 from app.core.live.events import Ended, LiveState, ModelFailed, ModelLoading, ModelReady, SourceTrouble
 from app.core.settings import Settings
 from app.ui.grid.grid_window import GridWindow
@@ -55,6 +59,22 @@ def test_each_source_has_a_tile_with_its_frames_boxes_and_rate(table: Desk) -> N
     assert tile.view.accessibleName() == CAMERA.name
     assert tile.view.accessibleDescription() == "2 persons"
     assert window.counted.text() == "2 sources"
+
+
+def test_what_lies_in_a_mask_is_not_shown_wherever_it_was_drawn(table: Desk, tmp_path: Path) -> None:
+    left, all_of_it = (Scene(masks=(IgnoreMask("m", rectangle((0, 0), (x, 1))),)) for x in (0.4, 1))
+    SceneStore(tmp_path / "scenes").save("camera:0", left)
+    window = grid(table)
+    session = add(table, "camera:0")
+    session.open_as(CAMERA)
+    session.give(make_result(FOUND))
+    view = window.tiles.tiles[0].view
+    table.qtbot.waitUntil(lambda: view.result is not None and len(view.detections()) == 1)
+    assert ("set_masks", left.ignored) in session.calls
+    table.open(CAMERA, "camera:0")
+    table.qtbot.waitUntil(lambda: table.scenes.loaded)
+    table.scenes.replace(all_of_it)
+    assert len(view.detections()) == 0
 
 
 def test_one_is_enlarged_by_a_double_click_and_all_come_back(table: Desk) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QToolButton
+from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QLineEdit, QToolButton
 from pytestqt.qtbot import QtBot
 
 from app.ui.widgets.theme import DARK, LIGHT, Colours, Theme
@@ -65,3 +66,18 @@ def test_the_buttons_of_qts_file_dialog_have_icons(qtbot: QtBot, tmp_path: Path,
         inside = image.rect().adjusted(5, 5, -5, -5)
         assert strongest(image, inside) > (2.5 if button.isEnabled() else 1.5), button.objectName()
     assert theme.colours == colours
+
+
+def test_a_number_keeps_off_the_border_of_its_field(qtbot: QtBot) -> None:
+    Theme(application(), "dark")
+    spin = QDoubleSpinBox()
+    qtbot.addWidget(spin)
+    spin.show()
+    settle()
+    room = spin.lineEdit().geometry()
+    assert room.left() >= 6
+    assert room.right() <= spin.width() - 6
+    before = spin.value()
+    for x in (2, spin.width() - 3):
+        qtbot.mouseClick(spin, Qt.MouseButton.LeftButton, pos=QPoint(x, spin.height() // 2))
+    assert spin.value() == before, "there are no buttons there"

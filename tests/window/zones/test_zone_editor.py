@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QAction, QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
@@ -15,7 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from app.core.events.scene import IgnoreMask, Line, Scene, Zone, read_scene
 from app.core.events.scene_store import SceneStore
+from app.core.live.events import LiveState
 from app.ui.zones.editor import ZoneEditor
+from tests.support.qt_checks import settle
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
 
 _SQUARE = ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.6))
@@ -317,3 +319,41 @@ def test_shapes_are_seen_over_each_frame_and_as_they_are_now(table: Desk, editor
     assert not is_outlined(0.2)
     view.zoom_in()
     assert is_outlined(0.4), "where the frame lies now"
+
+
+def test_a_message_leaves_the_tools_in_view(table: Desk, editor: ZoneEditor) -> None:
+    banner = table.services.banner
+    banner.tell("success", "Saved.", "In a folder.", action=("Open folder", settle))
+    settle()
+    here, tools = (QRect(one.mapToGlobal(QPoint()), one.size()) for one in (banner, editor.bar))
+    assert not here.intersects(tools)
+
+
+def test_the_list_of_events_takes_the_place_of_that_of_zones(table: Desk, editor: ZoneEditor) -> None:
+    table.window.actions_by_name["events"].trigger()
+    assert table.window.events.panel.isVisible()
+    assert not editor.editing
+
+
+def test_no_notice_lies_over_what_is_drawn_on(table: Desk, editor: ZoneEditor) -> None:
+    table.settings.set("detection", "threshold", 0.95)
+    notice = table.window.stage.view.notice
+    table.session.enter(LiveState.PAUSED)
+    table.qtbot.waitUntil(lambda: table.controller.is_paused)
+    assert not notice.isVisible()
+    editor.end()
+    assert notice.isVisible()
+
+
+def test_shapes_that_are_watched_leave_the_words_on_a_box_legible(table: Desk, editor: ZoneEditor) -> None:
+    view = table.window.stage.view
+    editor.end()
+    _drawn(table, Scene(lines=tuple(Line(f"line {x}", ((x / 20, 0.0), (x / 20, 1.0))) for x in range(1, 20))))
+    view.selection.pin(0)
+    view.grab()
+    assert not view.card.isEmpty()
+    seen = [view.grab(view.card.toRect()).toImage(), view.grab().toImage()]
+    table.settings.set("window", "show_zones", False)
+    bare = [view.grab(view.card.toRect()).toImage(), view.grab().toImage()]
+    assert seen[0] == bare[0]
+    assert seen[1] != bare[1]
