@@ -92,7 +92,6 @@ class GridWindow(QWidget):
     def _update(self) -> None:
         count = len(self._sources.feeds)
         self._pages.setCurrentWidget(self.tiles if count else self._empty)
-        self.add.setEnabled(count < MOST)
         full = f"{count} sources, as many as there is room for" if count == MOST else f"{count} sources"
         self.counted.setText("" if not count else "1 source" if count == 1 else full)
 
