@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey, StoreError, StoreFacts
-from app.core.candidate_cache.store_format import MAGIC, PREFIX, StoredFrame, pack_block
+from app.core.candidate_cache.store_format import (
+    MAGIC,
+    PREFIX,
+    StoredFrame,
+    pack_block,
+    pack_cuts_line,
+    unpack_cuts_line,
+)
 from app.core.candidate_cache.store_writer import StoreWriter
 from detector.detections import Candidates, DetectionFilter
 from detector.file_lock import LockedError
@@ -272,6 +279,54 @@ def test_of_what_follows_the_end_the_newest_is_read(tmp_path: Path) -> None:
     with CandidateStore.open(path) as store:
         assert store.tail(100) == b"first\nsecond\n"
         assert store.tail(7) == b"second\n"
+
+
+@pytest.mark.parametrize("sha256", ["", "ab" * 32])
+def test_cuts_are_kept_behind_the_end_and_what_follows_them_is_read(tmp_path: Path, sha256: str) -> None:
+    writer = StoreWriter(tmp_path / "a.ssdv")
+    writer.begin(FACTS)
+    writer.extend(random_frames(40))
+    writer.finish(sha256, [1, 17, 39])
+    with writer.target.open("ab") as file:
+        file.write(b'{"asked": 1}\n')
+    with CandidateStore.open(writer.target) as store:
+        assert (store.complete, store.frames, store.source_sha256, store.cuts) == (True, 40, sha256, (1, 17, 39))
+        assert store.tail(13) == b'{"asked": 1}\n'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b'{"asked": 1}\n',
+        b'{"cuts": []}\n',
+        b'{"cuts": [0]}\n',
+        b'{"cuts": [3]}\n',
+        b'{"cuts": [2, 1]}\n',
+        b'{"cuts": [1, 1]}\n',
+        b'{"cuts": [-1]}\n',
+        b'{"cuts": [1.5]}\n',
+        b'{"cuts": [1], "more": 1}\n',
+        b'{"cuts": [99999999999999999999999]}\n',
+        b'{"cuts": [1, 2',
+        b'{"cuts": [' + b"[" * 5000,
+        b'{"cuts": [1' + b", 2" * 400_000 + b"]}\n",
+    ],
+)
+def test_without_sound_cuts_there_are_none(line: bytes) -> None:
+    store = CandidateStore(io.BytesIO(content(random_frames(3), 2) + line), "a.ssdv")
+    assert (store.complete, store.frames, store.cuts) == (True, 3, ())
+
+
+def test_a_store_without_cuts_is_as_it_was_before_they_were_kept(tmp_path: Path) -> None:
+    frames = random_frames(3)
+    assert write(tmp_path / "a.ssdv", frames).read_bytes() == content(frames, 3)
+
+
+def test_more_cuts_than_can_be_are_not_kept() -> None:
+    assert pack_cuts_line(range(1, 10**6)) == b""
+    some = range(1, 10**5)
+    assert unpack_cuts_line(pack_cuts_line(some), 10**5) == tuple(some)
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -53,10 +54,16 @@ _polygon = (
 _limits = st.sampled_from((None, ("person",), ("car",)))
 _zone = st.builds(Zone, st.just("zone"), _polygon, _limits)
 _line = st.builds(Line, st.just("line"), st.tuples(_point, _point).filter(lambda p: p[0] != p[1]), _limits)
+_cuts = st.lists(st.integers(1, 80), max_size=3, unique=True).map(lambda cuts: tuple(sorted(cuts)))
 _scene = st.builds(lambda zone, line: Scene((zone,), (line,)), _zone, _line)
 
 
-def trajectories_of(sightings: list[Sighting]) -> Trajectories:
+def in_scenes(sightings: list[Sighting], cuts: tuple[int, ...]) -> list[Sighting]:
+    """The same, but that no object is the same one after a cut."""
+    return [replace(seen, track=10 * seen.track + sum(cut <= seen.frame for cut in cuts)) for seen in sightings]
+
+
+def trajectories_of(sightings: list[Sighting], cuts: tuple[int, ...] = ()) -> Trajectories:
     """The same sightings as tracking would leave them."""
     rows = sorted(sightings, key=lambda seen: (seen.track, seen.frame))
     boxes = np.array([seen.box for seen in rows], np.float32)
@@ -73,6 +80,7 @@ def trajectories_of(sightings: list[Sighting]) -> Trajectories:
         boxes_xyxy=boxes,
         anchors=anchors_of(boxes, *_SIZE),
         scores=np.array([seen.score for seen in rows], np.float32),
+        cuts=cuts,
     )
 
 
@@ -101,10 +109,13 @@ def _plain_literal(event: LiteralEvent) -> tuple[object, ...]:
 
 
 @settings(max_examples=300)
-@given(_tracks(), _scene, st.sampled_from((0.25, 0.5, 0.75)))
-def test_events_are_what_the_definitions_say(sightings: list[Sighting], scene: Scene, threshold: float) -> None:
-    seen = trajectories_of(sightings)
-    expected = literal_events.events(sightings, threshold, seen.duration_s, _SIZE, scene, _LABELS)
+@given(_tracks(), _scene, st.sampled_from((0.25, 0.5, 0.75)), _cuts)
+def test_events_are_what_the_definitions_say(
+    sightings: list[Sighting], scene: Scene, threshold: float, cuts: tuple[int, ...]
+) -> None:
+    sightings = in_scenes(sightings, cuts)
+    seen = trajectories_of(sightings, cuts)
+    expected = literal_events.events(sightings, threshold, seen.duration_s, _SIZE, scene, _LABELS, cuts)
     assert [_plain(event) for event in find_events(seen, threshold, scene)] == [*map(_plain_literal, expected)]
 
 

@@ -85,3 +85,24 @@ def test_frames_that_the_network_did_not_see_count_but_show_nothing() -> None:
     assert event.frames.tolist() == [0, 3, 6, 9, 10]  # the network sees the last one, too
     assert event.times_s.tolist() == [0.0, 0.3, 0.6, 0.9, 1.0]
     assert len(seen.pts_s) == 11
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_an_object_ends_at_a_cut_though_another_is_in_its_place(every: int) -> None:
+    box = ((10.0, 10.0, 40.0, 60.0), 0.9)
+    frames = [frame_at(index, [box] if index % every == 0 or index in (19, 20) else []) for index in range(40)]
+    seen = follow_frames(frames, ["person"], _WANTED, detect_every=every, cuts=(20,))
+    first, second = find_events(seen, 0.5)
+    assert (first.tracker_id, second.tracker_id) == (1, 2)
+    assert (first.frames[-1], second.frames[0]) == (19, 20)
+    (whole,) = find_events(follow_frames(frames, ["person"], _WANTED, detect_every=every), 0.5)
+    assert (whole.frames[0], whole.frames[-1]) == (first.frames[0], second.frames[-1])
+
+
+def test_what_stood_before_a_cut_is_not_found_again_after_it() -> None:
+    box = ((10.0, 10.0, 40.0, 60.0), 0.9)
+    frames = [frame_at(index, [box] if index < 20 or index >= 45 else []) for index in range(60)]
+    assert len(find_events(follow_frames(frames, ["person"], _WANTED), 0.5)) == 1
+    assert len(find_events(follow_frames(frames, ["person"], _WANTED, cuts=(30,)), 0.5)) == 2
+    quick = follow_frames(frames, ["person"], _WANTED, detect_every=5, cuts=(31,))  # the network found nothing there
+    assert len(find_events(quick, 0.5)) == 2

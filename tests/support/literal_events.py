@@ -42,11 +42,17 @@ class LiteralEvent:
 
 
 def events(
-    sightings: list[Sighting], threshold: float, video_s: float, size: tuple[int, int], scene: Scene, labels: list[str]
+    sightings: list[Sighting],
+    threshold: float,
+    video_s: float,
+    size: tuple[int, int],
+    scene: Scene,
+    labels: list[str],
+    cuts: tuple[int, ...] = (),
 ) -> list[LiteralEvent]:
-    """All events, in the order in which they begin."""
+    """All events, in the order in which they begin; ``cuts`` are the frames after them."""
     parts = _parts(sightings, threshold, video_s)
-    whole = [part for part in _lost_and_found(parts) if part[-1].time_s - part[0].time_s >= min(0.4, video_s) - _CLOSE]
+    whole = [part for part in _lost_and_found(parts, cuts) if part[-1].time_s - part[0].time_s >= min(0.4, video_s) - _CLOSE]
     found = [LiteralEvent(part[0].track, part[0].class_id, part) for part in whole]
     found.sort(key=lambda event: (event.sightings[0].time_s, event.track))
     for event in found:
@@ -93,7 +99,7 @@ def _trimmed(group: list[Sighting], threshold: float, video_s: float) -> list[Si
     return group if len(sure) > len(group) / 2 else []
 
 
-def _lost_and_found(parts: list[list[Sighting]]) -> list[list[Sighting]]:
+def _lost_and_found(parts: list[list[Sighting]], cuts: tuple[int, ...]) -> list[list[Sighting]]:
     """Joins parts; a list that was joined to another is emptied."""
     goes_on: dict[int, int] = {}  # the earlier part, the one it goes on with
     for later in sorted(range(len(parts)), key=lambda at: parts[at][0].time_s):
@@ -102,6 +108,8 @@ def _lost_and_found(parts: list[list[Sighting]]) -> list[list[Sighting]]:
         for earlier, part in enumerate(parts):
             gap, overlap = first.time_s - part[-1].time_s, iou(part[-1].box, first.box)
             if part[-1].class_id != first.class_id or earlier in goes_on or gap <= 0:
+                continue
+            if any(part[-1].frame < cut <= first.frame for cut in cuts):
                 continue
             known = _stood_still(part) or part[-1].track == first.track
             found_again = gap <= 30 + _CLOSE and known and overlap >= Fraction(7, 10)

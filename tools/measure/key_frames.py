@@ -80,7 +80,7 @@ def followed(frames: Sequence[DecodedFrame], reference: Sequence[Detections], ev
     def ask(runs: Sequence[Sequence[DecodedFrame]]) -> list[Detections]:
         return [reference[run[-1].index] for run in runs]
 
-    return [detections for _, detections, _ in follow_between(frames, every, ask, 1)]
+    return [each.detections for each in follow_between(frames, every, ask, 1)]
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ def every_nth(clip: Sequence[Scene], found: Sequence[Detections], every: int) ->
     def ask(runs: Sequence[Sequence[DecodedFrame]]) -> list[Detections]:
         return [found[run[-1].index] for run in runs]
 
-    carried = [each.above(0.5) for _, each, _ in follow_between(frames, every, ask, 1)]
+    carried = [each.detections.above(0.5) for each in follow_between(frames, every, ask, 1)]
     return every_frame(clip, carried)
 
 

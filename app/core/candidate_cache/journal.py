@@ -218,11 +218,12 @@ class CandidateJournal:
         except StoreError as error:
             self._give_up(error.message.rstrip("."))
 
-    def finish(self, check: Callable[[], None] = lambda: None) -> None:
+    def finish(self, check: Callable[[], None] = lambda: None, cuts: Sequence[int] = ()) -> None:
         """Ends the store, which has all frames now, and gives it its name if it is permanent.
 
         Args:
             check: Called now and then; may raise to stop.
+            cuts: As ``CandidateStore.cuts``.
 
         Raises:
             AppError: The disk refuses.
@@ -235,7 +236,7 @@ class CandidateJournal:
         if self._writer is None:
             return
         if self._permanent:
-            self._writer.finish(whole_sha256)
+            self._writer.finish(whole_sha256, cuts)
             self._path = self._writer.target
         else:
             self._writer.flush()

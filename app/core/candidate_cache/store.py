@@ -25,11 +25,13 @@ from app.core.candidate_cache.store_facts import MAX_HEADER, StoreError, StoreFa
 from app.core.candidate_cache.store_format import (
     HEAD_BYTES,
     MAGIC,
+    MAX_CUTS_LINE,
     PREFIX,
     SOURCE_LINE,
     BlockHead,
     StoredFrame,
     unpack_block,
+    unpack_cuts_line,
     unpack_head,
     whole,
 )
@@ -53,6 +55,7 @@ class CandidateStore:
         frames: How many there are; indices run from 0.
         complete: Whether these are all the frames of the video.
         source_sha256: Hash of all the bytes of the video, as ``SourceContent.whole_sha256``; "" where it is not known.
+        cuts: First frames of all scenes but the first, rising; none as well where that is not known.
         end: Where the next frame would be written.
 
     Raises:
@@ -68,12 +71,13 @@ class CandidateStore:
         self.frames = 0
         self.complete = False
         self.source_sha256 = ""
+        self.cuts: tuple[int, ...] = ()
         try:
             self.facts, self.end = self._read_facts()
             while not self.complete and (head := self._next_block()) is not None:
                 self._take_in(head)
-            if self.complete and (line := SOURCE_LINE.fullmatch(self._file.readline(_MAX_SOURCE_LINE))):
-                self.source_sha256 = line[1].decode()
+            if self.complete:
+                self._read_lines()
         except OSError as error:
             raise StoreError(f"{name} cannot be read: {error.strerror or error}.") from error
 
@@ -188,6 +192,15 @@ class CandidateStore:
         if len(content) != length or crc32(content) != crc:
             raise StoreError(f"{self._name} is damaged at its start.")
         return StoreFacts.from_json(content), len(start) + length
+
+    def _read_lines(self) -> None:
+        """The hash of the video and its cuts, each of which may be missing."""
+        start = self._file.tell()
+        if line := SOURCE_LINE.fullmatch(self._file.readline(_MAX_SOURCE_LINE)):
+            self.source_sha256 = line[1].decode()
+        else:
+            self._file.seek(start)
+        self.cuts = unpack_cuts_line(self._file.readline(MAX_CUTS_LINE), self.frames)
 
     def _next_block(self) -> BlockHead | None:
         """The block at ``end``, whose every byte is checked; None when no sound one follows."""

@@ -1,7 +1,8 @@
 """The bytes of a store of candidates. Pure; what is read may come from anywhere, so every size is checked first.
 
     file   = magic, u32 length, u32 CRC-32, facts as JSON; then blocks; then, once complete, one block of no frames,
-             and lines of JSON: first the hash of the video, then what ``export.history`` remembers
+             and lines of JSON: first the hash of the video, then where it is cut (older files lack this line, as do
+             those of videos without cuts), then what ``export.history`` remembers
     block  = head (see ``HEAD``), payload by zlib
     payload = a row for each frame (``ROW``), then for all candidates of the block, in order: x1, y1, x2, y2, scores,
               class ids as planes of equal significance (all lowest bytes, all second bytes...), then ``kept`` as bits
@@ -37,6 +38,8 @@ HEAD_BYTES = HEAD.size + CHECKSUM.size
 BLOCK = b"FRMS"
 _NO_NMS = -1.0
 SOURCE_LINE = re.compile(rb'\{"source_sha256": "([0-9a-f]{64})"\}\n')
+_CUTS_LINE = re.compile(rb'\{"cuts": \[([0-9]{1,18}(?:, [0-9]{1,18})*)\]\}\n')
+MAX_CUTS_LINE = 2**20  # bytes; a video with more cuts than fit keeps none
 
 ROW = np.dtype(
     [("num", "<i8"), ("den", "<i8"), ("width", "<u4"), ("height", "<u4"), ("count", "<u4"), ("iou", "<f8")], align=False
@@ -114,6 +117,20 @@ def pack_block(first: int, frames: Sequence[StoredFrame]) -> bytes:
 def pack_source_line(sha256: str) -> bytes:
     """The line behind the end mark with the hash of all the bytes of the video; empty where it is not known."""
     return f'{{"source_sha256": "{sha256}"}}\n'.encode() if sha256 else b""
+
+
+def pack_cuts_line(cuts: Sequence[int]) -> bytes:
+    """The line with the first frames of all scenes but the first; empty where there are none, or far too many."""
+    line = f'{{"cuts": [{", ".join(map(str, cuts))}]}}\n'.encode() if cuts else b""
+    return line if len(line) <= MAX_CUTS_LINE else b""
+
+
+def unpack_cuts_line(line: bytes, frames: int) -> tuple[int, ...]:
+    """What ``pack_cuts_line`` packed, of a video of so many frames; none where ``line`` is another one, or damaged."""
+    found = _CUTS_LINE.fullmatch(line)
+    cuts = tuple(map(int, found[1].split(b", "))) if found else ()
+    rising = all(one < other for one, other in zip((0, *cuts), (*cuts, frames), strict=True))
+    return cuts if rising else ()
 
 
 def _row(frame: StoredFrame) -> tuple[int, int, int, int, int, float]:

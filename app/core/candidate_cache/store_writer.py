@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +21,15 @@ import numpy as np
 
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts
-from app.core.candidate_cache.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block, pack_source_line
+from app.core.candidate_cache.store_format import (
+    MAGIC,
+    MAX_FRAMES,
+    PREFIX,
+    StoredFrame,
+    pack_block,
+    pack_cuts_line,
+    pack_source_line,
+)
 from app.core.files.write_errors import explain_write_error, retry_when_full, room_waiter
 from detector.detections import Candidates
 from detector.part_file import PartFile
@@ -124,11 +132,12 @@ class StoreWriter:
                 self._put(block)
             self._waiting, self._candidates = [], 0
 
-    def finish(self, source_sha256: str = "") -> None:
+    def finish(self, source_sha256: str = "", cuts: Sequence[int] = ()) -> None:
         """Mark the end, when all frames are in, and give the file its name.
 
         Args:
             source_sha256: As ``CandidateStore.source_sha256``.
+            cuts: As ``CandidateStore.cuts``.
 
         Raises:
             AppError: It cannot be completed; the part stays as far as it got.
@@ -136,7 +145,7 @@ class StoreWriter:
         self.flush()
         with self._explained():
             self._file.seek(0, os.SEEK_END)
-            self._put(pack_block(self.frames, []) + pack_source_line(source_sha256))
+            self._put(pack_block(self.frames, []) + pack_source_line(source_sha256) + pack_cuts_line(cuts))
             self._part.commit()
             sync_folder(self.target.parent)
 

@@ -130,6 +130,9 @@ def _joined(
         _fitting(seen, first_rows, last_rows, event, RENAMED_S, RENAMED_IOU),
     ]
     later, earlier, overlap = (np.concatenate(parts) for parts in zip(*fits, strict=True))
+    scene = np.searchsorted(np.array(seen.cuts, np.int64), seen.frames[first_rows], "right")
+    goes_on = scene[later] == scene[earlier]
+    later, earlier, overlap = later[goes_on], earlier[goes_on], overlap[goes_on]
     begins, ends = seen.times_s[first_rows[later]], seen.times_s[last_rows[earlier]]
     order = np.lexsort((earlier, ends, -overlap, later, begins))
     free, alone = np.ones(len(event), np.bool_), np.ones(len(event), np.bool_)

@@ -7,7 +7,7 @@ tracking goes down to a low score, whatever the threshold. Ignore masks act befo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -42,6 +42,7 @@ class Trajectories:
         boxes_xyxy: Float32[N, 4], pixels.
         anchors: Float64[N, 2], see ``anchors_of``.
         scores: Float32[N].
+        cuts: Frames with which another scene begins, rising: no object goes on there.
     """
 
     labels: Sequence[str]
@@ -55,6 +56,7 @@ class Trajectories:
     boxes_xyxy: npt.NDArray[np.float32]
     anchors: Points
     scores: npt.NDArray[np.float32]
+    cuts: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -92,7 +94,7 @@ def follow(
             Remedy("threshold", value=f"{threshold:g}", command="analyse"),
         )
     wanted = DetectionFilter(floor, iou_threshold)
-    return follow_frames(store, store.facts.labels, wanted, masks, check, store.facts.detect_every)
+    return follow_frames(store, store.facts.labels, wanted, masks, check, store.facts.detect_every, store.cuts)
 
 
 def follow_frames(
@@ -102,6 +104,7 @@ def follow_frames(
     masks: Sequence[Sequence[Point]] = (),
     check: Callable[[], None] = lambda: None,
     detect_every: int = 1,
+    cuts: Sequence[int] = (),
 ) -> Trajectories:
     """As ``follow``, through any frames.
 
@@ -113,13 +116,16 @@ def follow_frames(
         check: As of ``follow``.
         detect_every: N: only every Nth frame, the last and those beside a cut were seen by the network; objects are
             followed through these.
+        cuts: As of ``Trajectories``.
     """
-    tracker, pts = Tracker(), list[Fraction]()
+    tracker, pts, new_scenes = Tracker(), list[Fraction](), frozenset(cuts)
     rows = Sightings()
     size, now = (1, 1), Fraction(0)
     for index, (frame, is_last) in enumerate(_with_last(frames)):
         check()
         pts.append(frame.pts_s)
+        if index in new_scenes:
+            tracker.end_all()
         if index % detect_every and not is_last and not len(frame.candidates):
             continue  # not seen by the network
         size = size if index else (frame.width, frame.height)
@@ -129,7 +135,8 @@ def follow_frames(
         if len(found):
             anchors = anchors_of(found.boxes_xyxy, frame.width, frame.height)
             rows.add(index, float(now), found, tracker.births, anchors)
-    return rows.trajectories(tracker.number_of, labels, size, tuple(pts), wanted.score_threshold)
+    seen = rows.trajectories(tracker.number_of, labels, size, tuple(pts), wanted.score_threshold)
+    return replace(seen, cuts=tuple(cuts))
 
 
 def _with_last(frames: Iterable[StoredFrame]) -> Iterator[tuple[StoredFrame, bool]]:

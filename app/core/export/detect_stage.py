@@ -43,6 +43,7 @@ class DetectedFrame:
         labels: Class names.
         fresh: The network ran on it, or motion brought its boxes, in this job.
         followed: Motion brought the boxes.
+        after_cut: Another scene begins with it.
     """
 
     frame: DecodedFrame
@@ -50,6 +51,7 @@ class DetectedFrame:
     labels: Sequence[str]
     fresh: bool
     followed: bool = False
+    after_cut: bool = False
 
 
 class ExportDetectStage:
@@ -91,6 +93,7 @@ class ExportDetectStage:
         self._gate = gate
         self._meter = meter
         self._every = every
+        self._cuts: list[int] = []  # frames with which another scene begins
         self._masks = Scene(masks=request.masks).ignored
         self.model = ("", "", "")
         self.notes: list[str] = []
@@ -132,7 +135,7 @@ class ExportDetectStage:
                 if known:
                     self._meter.remark(f"{known} frames were analysed before; the network runs on the others only.")
                 self._look(detector, journal, frames, found)
-                journal.finish(self._gate.check)
+                journal.finish(self._gate.check, self._cuts)
                 self.kept, self.temporary = journal.path, journal.temporary
             finally:
                 # A job that failed before its first frame was written failed for good: nothing is worth going on with.
@@ -179,10 +182,12 @@ class ExportDetectStage:
         found: Channel[DetectedFrame],
     ) -> None:
         min_score = filter_for_tracking(self._request, labels).score_threshold
-        for frame, detections, followed in follow_between(frames, every, ask, batch):
+        for frame, detections, followed, after_cut in follow_between(frames, every, ask, batch):
             fresh = frame.index >= known
             shown = self._shown(detections.above(min_score), frame)
-            found.put(DetectedFrame(frame, shown, labels, fresh, followed))
+            if after_cut:
+                self._cuts.append(frame.index)
+            found.put(DetectedFrame(frame, shown, labels, fresh, followed, after_cut))
 
     def _shown(self, found: Detections, frame: DecodedFrame) -> Detections:
         """What is found in a frame, but for what lies in masks."""

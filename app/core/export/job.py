@@ -172,7 +172,7 @@ class ExportJob:
                 for item in found:
                     self._gate.check()  # also for a failure: not only once the channel is drained
                     self._gate.watch(first)
-                    outputs.write(item.frame, item.detections, item.labels, item.followed)
+                    outputs.write(item.frame, item.detections, item.labels, item.followed, item.after_cut)
                     self._meter.step(item.fresh)
                 self._meter.finishing()
                 self._raise_failure()

@@ -6,10 +6,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
+from typing import NamedTuple
 
 from app.core.export.request import AUTO, MAX_DETECT_EVERY
 from app.core.following.between import between
 from app.core.frames import DecodedFrame
+from app.core.motion.cuts import CutFinder
 from app.core.motion.estimator import MotionEstimator
 from app.core.motion.frame_motion import FrameMotion
 from detector.detections import Detections
@@ -17,8 +19,22 @@ from detector.detections import Detections
 _RUNS_PER_S = 6  # what "auto" comes to: a person walks a tenth of the frame's width meanwhile
 _WAITING_BYTES = 128 * 2**20  # of frames that wait for the next run of the network
 
-FollowedFrame = tuple[DecodedFrame, Detections, bool]
-"""A frame, its detections, and whether motion brought them."""
+
+class FollowedFrame(NamedTuple):
+    """A frame and what is in it.
+
+    Attributes:
+        frame: The frame.
+        detections: What is in it.
+        followed: Motion brought them.
+        after_cut: Another scene begins with it.
+    """
+
+    frame: DecodedFrame
+    detections: Detections
+    followed: bool
+    after_cut: bool
+
 
 Ask = Callable[[Sequence[Sequence[DecodedFrame]]], Sequence[Detections]]
 """Takes runs of frames, each of which ends with a key frame; returns what the network finds in the key frames."""
@@ -61,7 +77,7 @@ def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: 
         motion = estimator.update(frame.image_bgr)
         if motion is None or last is None:
             last = ask([[frame]])[0]
-            yield frame, last, False
+            yield FollowedFrame(frame, last, followed=False, after_cut=False)
             at_once = max(1, min(batch, _WAITING_BYTES // (every * frame.image_bgr.nbytes)))
             continue
         if motion.cut and current.frames:  # the last frame of a scene, and then the first one of the next
@@ -83,10 +99,10 @@ def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: 
 
 def _of_each(frames: Iterable[DecodedFrame], ask: Ask, batch: int) -> Iterator[FollowedFrame]:
     """Frames that the network all sees, in batches."""
-    left = iter(frames)
+    left, finder = iter(frames), CutFinder()
     while waiting := list(islice(left, batch)):
         for frame, detections in zip(waiting, ask([[frame] for frame in waiting]), strict=True):
-            yield frame, detections, False
+            yield FollowedFrame(frame, detections, followed=False, after_cut=finder.update(frame.image_bgr))
 
 
 def _answers(last: Detections, intervals: Sequence[_Interval], ask: Ask) -> Generator[FollowedFrame, None, Detections]:
@@ -96,7 +112,7 @@ def _answers(last: Detections, intervals: Sequence[_Interval], ask: Ask) -> Gene
         *inner, key = interval.frames
         height, width = key.image_bgr.shape[:2]
         for frame, carried in zip(inner, between(last, now, interval.motions, (width, height)), strict=True):
-            yield frame, carried, True
-        yield key, now, False
+            yield FollowedFrame(frame, carried, followed=True, after_cut=False)
+        yield FollowedFrame(key, now, followed=False, after_cut=interval.motions[-1].cut)
         last = now
     return last

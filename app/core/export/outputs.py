@@ -79,7 +79,14 @@ class Outputs:
         """Lines about what differs from a perfect copy."""
         return () if self._video is None else self._video.notes
 
-    def write(self, frame: DecodedFrame, detections: Detections, labels: Sequence[str], followed: bool = False) -> None:
+    def write(
+        self,
+        frame: DecodedFrame,
+        detections: Detections,
+        labels: Sequence[str],
+        followed: bool = False,
+        after_cut: bool = False,
+    ) -> None:
         """Append a frame to every file; boxes are painted into the frame.
 
         Args:
@@ -87,11 +94,14 @@ class Outputs:
             detections: What passed ``filter_for_tracking``; below the threshold it only keeps objects alive.
             labels: Class names.
             followed: Motion brought the boxes.
+            after_cut: Another scene begins: no object of the one before goes on.
 
         Raises:
             AppError: A file cannot be written.
         """
         shown = detections.above(self._request.detection.threshold)
+        if self._tracker is not None and after_cut:
+            self._tracker.end_all()
         tracks = () if self._tracker is None else self._tracker.update(frame.pts_s, detections, len(shown))
         height, width = frame.image_bgr.shape[:2]
         image = frame.image_bgr

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from app.core.frames import ImageBGR
 from app.core.motion.frame_motion import FrameMotion, camera_of, cut
+from app.core.motion.likeness import is_another, small_copy
 from app.core.motion.stillness import Gray, Stillness
 
-_LONG_SIDE = 320
 _CELL = 12  # pixels of the small copy: one corner for each
 _WINDOW = (9, 9)
 _LEVELS = 3
@@ -29,10 +29,7 @@ _HALF_KNOWN_NOISE = 2e-5  # ... and more of it for each grey level of noise squa
 _ENOUGH = 3.0  # times that: least larger eigenvalue of a point
 _POINT_ERROR = 0.12  # standard deviation of a shift, pixels of the small copy
 _MAX_RETURN = 0.7  # a point that comes back further from where it began is lost, pixels of the small copy
-_CUT_LOST = 0.75  # share of the points that is lost at a cut ...
-_CUT_CHANGE = 0.35  # ... where the histograms differ so much as well ...
-_CUT_LIKENESS = 0.5  # ... or what is light and dark lies elsewhere: correlation of the frames, seen from afar
-_AFAR = (16, 9)
+_CUT_LOST = 0.75  # share of the points that is lost at a cut, where the frames look unlike each other as well
 _QUIET, _QUIET_NOISE = 2.5, 2.2  # grey levels: mean change around a point that stands still, and times the noise
 _MAX_NOISE = 8.0  # grey levels of the small copy; more is texture
 _LAPLACE_PAIR = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
@@ -57,7 +54,7 @@ class MotionEstimator:
             The motion from the frame before; None for the first one. Frames of another size are a cut.
         """
         height, width = image_bgr.shape[:2]
-        small = _small(image_bgr)
+        small = small_copy(image_bgr)
         last, same = self._last, self._size == (width, height)
         self._last, self._size = small, (width, height)
         if last is None or self._stillness is None or not same:
@@ -70,7 +67,7 @@ class MotionEstimator:
 
     def _between(self, stillness: Stillness, last: Gray, now: Gray, scale_x: float, scale_y: float) -> FrameMotion:
         noise = _noise(now)
-        points, tensors = _textured(last, _HALF_KNOWN + _HALF_KNOWN_NOISE * noise**2)
+        points, tensors = _textured(last, _half_known(noise))
         column, row = points.astype(np.intp).T
         resting = ~stillness.moving(now, _QUIET + _QUIET_NOISE * noise)[row, column]
         ends = points.copy()
@@ -78,7 +75,7 @@ class MotionEstimator:
         if len(points) and not resting.all():
             followed, found = _follow(last, now, points[~resting])
             ends[~resting], good[~resting] = followed, found
-        if len(points) and good.mean() < 1 - _CUT_LOST and _is_another(last, now):
+        if _too_few(good) and is_another(last, now):
             return cut()
         start = points[good].astype(np.float64)
         shift = (ends[good] - points[good]).astype(np.float64)
@@ -88,14 +85,18 @@ class MotionEstimator:
         return FrameMotion(places, shifts, tensors[good], camera_of(places, shifts, tensors[good], error), error)
 
 
-def _small(image_bgr: ImageBGR) -> Gray:
-    height, width = image_bgr.shape[:2]
-    share = min(1.0, _LONG_SIDE / max(height, width))
-    size = max(8, round(width * share)), max(8, round(height * share))
-    way = cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR
-    lines = image_bgr[::2] if share <= 0.5 else image_bgr  # half the memory to read, and one field of two
-    gray: Gray = np.asarray(cv2.resize(cv2.cvtColor(lines, cv2.COLOR_BGR2GRAY), size, interpolation=way), np.uint8)
-    return gray
+def is_lost(last: Gray, now: Gray) -> bool:
+    """Tells whether so few points of a frame are found in the next that it may be of another scene."""
+    points, _ = _textured(last, _half_known(_noise(now)))
+    return len(points) > 0 and _too_few(_follow(last, now, points)[1])
+
+
+def _too_few(good: npt.NDArray[np.bool_]) -> bool:
+    return bool(len(good) and good.mean() < 1 - _CUT_LOST)
+
+
+def _half_known(noise: float) -> float:
+    return _HALF_KNOWN + _HALF_KNOWN_NOISE * noise**2
 
 
 def _noise(gray: Gray) -> float:
@@ -152,21 +153,3 @@ def _follow(
     inside = (ends >= 0).all(axis=1) & (ends[:, 0] < width) & (ends[:, 1] < height)
     sound = (there[:, 0] > 0) & (again[:, 0] > 0) & (missed < _MAX_RETURN) & inside
     return np.asarray(ends, np.float32), np.asarray(sound, np.bool_)
-
-
-def _is_another(last: Gray, now: Gray) -> bool:
-    """Whether two frames look unlike each other, other than what moves in a scene makes them."""
-    return _histogram_change(last, now) > _CUT_CHANGE or _likeness(last, now) < _CUT_LIKENESS
-
-
-def _likeness(last: Gray, now: Gray) -> float:
-    """Correlation of the two frames made small, -1 to 1; 1 where one of them is of one grey."""
-    one, two = (cv2.resize(image, _AFAR, interpolation=cv2.INTER_AREA).astype(np.float64) for image in (last, now))
-    spread = one.std() * two.std()
-    return float(((one - one.mean()) * (two - two.mean())).mean() / spread) if spread else 1.0
-
-
-def _histogram_change(last: Gray, now: Gray) -> float:
-    """Half the sum of differences of the two histograms of grey levels, 0 to 1."""
-    one, two = (np.bincount((image >> 3).ravel(), minlength=32) / image.size for image in (last, now))
-    return float(np.abs(one - two).sum() / 2)
