@@ -52,7 +52,9 @@ def events(
 ) -> list[LiteralEvent]:
     """All events, in the order in which they begin; ``cuts`` are the frames after them."""
     parts = _parts(sightings, threshold, video_s)
-    whole = [part for part in _lost_and_found(parts, cuts) if part[-1].time_s - part[0].time_s >= min(0.4, video_s) - _CLOSE]
+    whole = [
+        part for part in _lost_and_found(parts, cuts) if part[-1].time_s - part[0].time_s >= min(0.4, video_s) - _CLOSE
+    ]
     found = [LiteralEvent(part[0].track, part[0].class_id, part) for part in whole]
     found.sort(key=lambda event: (event.sightings[0].time_s, event.track))
     for event in found:
