@@ -43,5 +43,5 @@ def _likeness(last: Gray, now: Gray) -> float:
 
 def _histogram_change(last: Gray, now: Gray) -> float:
     """Half the sum of differences of the two histograms of grey levels, 0 to 1."""
-    one, two = (np.bincount((image >> 3).ravel(), minlength=32) / image.size for image in (last, now))
+    one, two = (cv2.calcHist([image], [0], None, [32], [0, 256]) / image.size for image in (last, now))
     return float(np.abs(one - two).sum() / 2)
