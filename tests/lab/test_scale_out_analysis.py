@@ -202,3 +202,12 @@ def test_without_ray_a_line_says_how_to_get_it(
     assert code == 1
     check_one_line(err.splitlines()[-1] + "\n", "pip install")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_video_of_which_nothing_can_be_kept_fails_with_the_reason(clip: Path, tmp_path: Path) -> None:
+    playlist = clip.with_name("list.m3u8")
+    make_video(clip.with_name("part.ts"), frames=8, size=(96, 64))
+    playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.3,\npart.ts\n#EXT-X-ENDLIST\n")
+    outcome = run_task(task_for(playlist, tmp_path / "out"))
+    assert (outcome.state, "list.m3u8" in outcome.error, "playlist" in outcome.hint) == ("failed", True, True), outcome
+    assert not list((tmp_path / "out").iterdir())
