@@ -1,7 +1,8 @@
-"""Makes the image of the window in the README: ``xvfb-run -a python -m tools.window_screenshot CLIP --at 81``.
+"""Makes the image of the window in the README: ``xvfb-run -a python -m tools.window_screenshot CLIP --at 62``.
 
 The real window with the default model plays a clip, and its image is taken at the first frame from the time named on
-that shows something found. The clip is not kept; who publishes the image names its author beside it.
+that shows something found; of a clip that is analysed, beside the list of events, one of which is chosen. The clip is
+not kept; who publishes the image names its author beside it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 _LEAD_S = 4.0  # it plays so long before, so that speed and latency are those of a window that runs
 _PATIENCE_MS = 120_000
+_PICTURES_MS = 2000  # for the small images of the list
 _QUALITY = 90
 
 
@@ -31,6 +33,7 @@ def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) 
     from PySide6.QtWidgets import QApplication
 
     from app.core.frames import FrameResult, SourceInfo
+    from app.core.live.cached_analysis import stores_beside
     from app.core.settings import Settings
     from app.ui.main import build_window
 
@@ -42,6 +45,10 @@ def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) 
     window.services.library.refresh_models()
     failed = ["nothing was found in time"]
 
+    is_analysed = bool(stores_beside(str(clip)))
+    if is_analysed:
+        window.show_events()
+
     def opened(_info: SourceInfo) -> None:
         window.services.controller.seek(max(0.0, at_s - _LEAD_S))
 
@@ -49,8 +56,12 @@ def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) 
         time_s = result.frame.pts_s
         if not failed or time_s is None or time_s < at_s or not len(window.stage.view.detections()):
             return
+        if is_analysed and not window.events.panel.list.currentIndex().isValid():
+            if window.events.panel.list.model().rowCount():
+                window.events.next_event()  # plays it from its beginning
+            return
         failed.clear()
-        QTimer.singleShot(0, window, keep)
+        QTimer.singleShot(_PICTURES_MS, window, keep)
 
     def keep() -> None:
         if not window.grab().save(str(out), quality=_QUALITY):

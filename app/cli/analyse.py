@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from app.cli.addresses import check_files
 from app.cli.annotate_key_frames import add_key_frame_flag, detect_every
 from app.cli.annotate_queue import export_all
+from app.cli.annotate_ray import add_ray_flags, check_ray_flags, run_tasks
 from app.cli.annotate_video import add_reading_flags, images_per_s
 from app.cli.batch_results import find_named, give_results
 from app.cli.console import Console
@@ -39,6 +40,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     )
     parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO|FOLDER", help="a folder: all videos below it")
     add_analysis_flags(parser)
+    add_ray_flags(parser)
     parser.add_argument(
         "--threshold",
         type=fraction("the threshold"),
@@ -70,13 +72,17 @@ def add_analysis_flags(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Analyse each video; one that fails is reported, and the rest goes on."""
     check_files(options.videos, "analyse")
+    check_ray_flags(options)
     found, troubles = find_named(options.videos, console)
     videos = [video.path for video in found]
     model, detection = chosen_model(options, console)
     console.check_json_apart(videos)
     for trouble in troubles:
         console.error(trouble)
-    results = analyse_all([request_for(options, video, model, detection) for video in videos], options.jobs, console)
+    requests = [request_for(options, video, model, detection) for video in videos]
+    if options.ray is not None:
+        return max(run_tasks(options, requests, console), 1 if troubles else 0)
+    results = analyse_all(requests, options.jobs, console)
     return give_results(results, model.name, troubles, console)
 
 
@@ -131,12 +137,11 @@ def analyse_all(
 def _made_before(request: ExportRequest) -> FinishedExport | None:
     """Returns the earlier analysis that has all that ``request`` would find; None for none."""
     from app.core.candidate_cache.store import CandidateStore
-    from app.core.export.analysis import analysed_before
+    from app.core.export.analysis import analysed_before, saw_enough
     from app.core.export.history import FinishedExport
-    from app.core.export.request import AUTO
 
     kept = analysed_before(request)
-    if kept is None or (kept.facts.detect_every not in (1, request.detect_every) and request.detect_every != AUTO):
+    if kept is None or not saw_enough(kept.facts, request):
         return None
     with CandidateStore.open(kept.path) as store:
         frames = store.frames

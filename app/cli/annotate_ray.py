@@ -1,4 +1,4 @@
-"""``annotate --ray ADDRESS``: the videos are worked off by a Ray cluster. Main thread."""
+"""``annotate`` and ``analyse --ray ADDRESS``: the videos are worked off by a Ray cluster. Main thread."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _tell(console: Console, outcome: TaskOutcome) -> None:
         report = outcome.report
         console.say(
             f"{name}: {report['frames']} frames in {report['seconds']:.1f} s; {all_found([report])}; "
-            f"{report['output'] or ', '.join(report['data'])}"
+            f"{report['output'] or ', '.join(report['data'] or report['folders']) or report['cache']}"
         )
 
 

@@ -7,6 +7,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from app.cli.analyse import add_analysis_flags, chosen_model, request_for
 from app.cli.annotate_queue import export_all
 from app.cli.batch_results import find_named
 from app.cli.console import Console, UsageError, table
-from app.cli.options import ZONES_HINT, add_result_flags, fraction, names
+from app.cli.options import add_result_flags, fraction, names
+from app.cli.zones import add_zones_flag, check_named, check_zones_asked, note_edges, scenes_for, zones_file
 from app.core.errors import AppError
 from app.core.thresholds import threshold_for
 
@@ -53,7 +55,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 def _add_question(parser: argparse.ArgumentParser) -> None:
     asked = parser.add_argument_group("which events")
     asked.add_argument("--classes", type=names, metavar="NAME[,NAME]", help="only of these classes (default: all)")
-    asked.add_argument("--zones", type=Path, metavar="FILE.json", help="zones, lines and ignore masks")
+    add_zones_flag(asked, "zones, lines and ignore masks")
     asked.add_argument("--zone", default="", metavar="NAME", help="that stayed in this zone")
     asked.add_argument("--line", default="", metavar="NAME", help="that crossed this line")
     asked.add_argument("--direction", choices=("in", "out"), help="that crossed it from left to right (in), or back")
@@ -101,9 +103,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
     check_files(options.videos, "events")
     if options.csv == "-" and options.json == "-":
         raise UsageError("--csv - and --json - cannot both have stdout.", "Name a file for one of them.")
-    scene, question = _asked(options)
+    question = _asked(options)
     model, detection = chosen_model(options, console)
     found, troubles = find_named(options.videos, console, tells=options.csv != "-")
+    scenes = _scenes(options, [video.path for video in found], console)
     requests = [request_for(options, video.path, model, detection) for video in found]
     _check_apart(options, requests, console)
     for trouble in troubles:
@@ -113,31 +116,38 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from app.core.paths import judgements_file
 
     videos = _analysed(requests, options.jobs, console)
-    _note_edges(scene, question, console)
+    note_edges(scenes.values(), question.line, console.note)
     with _progress(console) as tick:
         given = answer(
-            videos, _threshold(options), detection.iou, question, scene, tick, JudgementStore(judgements_file()).of
+            videos,
+            _threshold(options),
+            detection.iou,
+            question,
+            scenes.__getitem__,
+            tick,
+            JudgementStore(judgements_file()).of,
         )
     _give(given, options, console)
     return 1 if troubles or len(videos) < len(requests) else 0
 
 
-def _asked(options: argparse.Namespace) -> tuple[Scene, Question]:
+def _asked(options: argparse.Namespace) -> Question:
     from app.core.events.question import Question
-    from app.core.events.scene import Scene, read_scene
 
-    scene = Scene() if options.zones is None else read_scene(options.zones)
-    for name, find in ((options.zone, scene.zone), (options.line, scene.line)):
-        if name and options.zones is None:
-            raise UsageError(f"No zones or lines are given, so there is no {name!r}.", ZONES_HINT)
-        if name:
-            find(name)
-    if options.direction and not scene.lines:
-        raise UsageError("--direction is about lines, and none is drawn.", "Name a file with --zones.")
+    check_zones_asked(options, options.zone, options.line)
     if options.from_s > options.to_s:
         raise UsageError("--from is later than --to.", "Exchange them.")
     limits = (options.min_duration, options.still, options.from_s, options.to_s, options.min_score)
-    return scene, Question(options.classes or (), options.zone, options.line, options.direction, *limits)
+    return Question(options.classes or (), options.zone, options.line, options.direction, *limits)
+
+
+def _scenes(options: argparse.Namespace, videos: Sequence[Path], console: Console) -> dict[Path, Scene]:
+    """Zones, lines and masks of each video; what is asked for is among them."""
+    check = partial(check_named, zone=options.zone, line=options.line)
+    scenes = scenes_for(options, list(map(str, videos)), console.note, check)
+    if options.direction and not any(scene.lines for scene in scenes):
+        raise UsageError("--direction is about lines, and none is drawn.", "Name a file with --zones.")
+    return dict(zip(videos, scenes, strict=True))
 
 
 def _check_apart(options: argparse.Namespace, requests: Sequence[ExportRequest], console: Console) -> None:
@@ -149,7 +159,8 @@ def _check_apart(options: argparse.Namespace, requests: Sequence[ExportRequest],
     from app.core.export.targets import check_apart
 
     videos = [request.source for request in requests]
-    sources = videos if options.zones is None else [*videos, options.zones]
+    zones = zones_file(options)
+    sources = videos if zones is None else [*videos, zones]
     csv = None if options.csv in (None, "-") else Path(options.csv)
     targets = [path for path in (csv, options.sqlite, options.heatmap) if path is not None]
     folders = [path.absolute() for path in (options.clips, options.snapshots, options.case) if path is not None]
@@ -188,12 +199,6 @@ def _threshold(options: argparse.Namespace) -> Callable[[StoreFacts], float]:
     from app.core.models import own_threshold
 
     return lambda facts: threshold_for(own_threshold(facts.model), asked=options.threshold)
-
-
-def _note_edges(scene: Scene, question: Question, console: Console) -> None:
-    for line in scene.lines:
-        if line.is_on_edge and question.line.casefold() in ("", line.name.casefold()):
-            console.note(f"The line {line.name!r} lies on the frame's edge, beyond which nothing can be seen to go.")
 
 
 def _give(given: Answer, options: argparse.Namespace, console: Console) -> None:

@@ -16,7 +16,6 @@ from app.core.thresholds import COMMON, iou_for, threshold_for
 if TYPE_CHECKING:
     from detector.model_file import ModelEntry
 
-ZONES_HINT = "Name a file with --zones; in the window, Export… writes what is drawn into one."
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
 

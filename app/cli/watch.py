@@ -6,7 +6,8 @@ import argparse
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,13 @@ from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.json_lines import JsonLines
 from app.cli.options import detection_settings, find_model, say_if_demo, with_own_limits
-from app.cli.watch_options import actions_of, add_watch_options, rules_of, scene_of
+from app.cli.watch_options import actions_of, add_watch_options, rules_of
+from app.cli.zones import check_zones_asked, scenes_for
 from app.core.errors import AppError
 from app.core.sources.base import CAMERA, SCREEN
 
 if TYPE_CHECKING:
+    from app.core.alarms.rules import Rule
     from app.core.watching.request import WatchRequest
     from app.core.watching.watch import Watch
 
@@ -45,7 +48,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     sources = [_source(source) for source in options.sources]
     if len(set(sources)) < len(sources):
         raise UsageError("A source is named twice.", "Name each once.")
-    request = _request(options, console)
+    requests = _requests(options, sources, console)
     actions = actions_of(options)
     from app.core.alarms.delivery import Delivery
     from app.core.sources.base import SourceOptions
@@ -67,7 +70,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     def failed(line: str) -> None:
         tell({"type": "trouble", "source": None, "message": line, "hint": ""})
 
-    watch = Watch(sources, request, Delivery(actions, failed), tell, SourceOptions(), options.health)
+    watch = Watch(requests, Delivery(actions, failed), tell, SourceOptions(), options.health)
     watches.append(watch)
     with cancel_on_interrupt(watch.stop), _on_terminate(watch.stop):
         done = watch.run(options.for_s)
@@ -75,13 +78,23 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return 0 if done else 1
 
 
-def _request(options: argparse.Namespace, console: Console) -> WatchRequest:
+def _requests(options: argparse.Namespace, sources: Sequence[str], console: Console) -> dict[str, WatchRequest]:
+    """What to do with each source."""
+    check_zones_asked(options, options.zone)
+    scenes = scenes_for(options, sources, console.note, lambda scene: rules_of(options, scene))
+    common = _common_request(options, rules_of(options, scenes[0]), console)
+    return {
+        source: replace(common, scene=scene, rules=rules_of(options, scene))
+        for source, scene in zip(sources, scenes, strict=True)
+    }
+
+
+def _common_request(options: argparse.Namespace, rules: Sequence[Rule], console: Console) -> WatchRequest:
+    """What to do with all of them; ``rules`` name the classes."""
     from app.core.detection_filter import check_classes
     from app.core.recording.folder import FolderLimits
     from app.core.watching.request import WatchRequest
 
-    scene = scene_of(options)  # which also spells the zone as its file does
-    rules = rules_of(options)
     model, detection = detection_settings(options)
     entry = find_model(model, detection)
     say_if_demo(entry, console)
@@ -93,8 +106,6 @@ def _request(options: argparse.Namespace, console: Console) -> WatchRequest:
     return WatchRequest(
         model=model,
         detection=with_own_limits(detection, options, entry.spec.threshold, entry.spec.postprocess.iou_threshold),
-        rules=rules,
-        scene=scene,
         record=options.record,
         mode=options.mode,
         clips=options.clips,

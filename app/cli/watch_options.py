@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from app.cli.console import UsageError
 from app.cli.events import seconds
-from app.cli.options import ZONES_HINT, add_detection_flags, names
+from app.cli.options import add_detection_flags, names
+from app.cli.zones import add_zones_flag
 from app.core.alarms.rules import Rule
 from app.core.errors import AppError
 
@@ -48,7 +49,7 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
         metavar="CLASS[,CLASS]",
         help="one of these is there; any: whatever the model knows; may be given several times",
     )
-    rules.add_argument("--zones", type=Path, metavar="FILE.json", help="zones, and masks in which nothing is found")
+    add_zones_flag(rules, "zones, and masks in which nothing is found")
     rules.add_argument("--zone", default="", metavar="NAME", help="only in this zone")
     rules.add_argument("--min-duration", type=seconds, default=0.0, metavar="S", help="there for so long")
     rules.add_argument("--every", type=seconds, default=0.0, metavar="S", help="not more often than that")
@@ -128,9 +129,14 @@ def _absence(text: str) -> tuple[tuple[str, ...], float]:
     return names(classes), seconds(quantity)
 
 
-def rules_of(options: argparse.Namespace) -> tuple[Rule, ...]:
-    """The rules asked for; where clips or alarms are wanted without a rule, whatever is seen is an event."""
-    zone, every_s = options.zone, options.every
+def rules_of(options: argparse.Namespace, scene: Scene) -> tuple[Rule, ...]:
+    """The rules asked for; where clips or alarms are wanted without a rule, whatever is seen is an event.
+
+    Raises:
+        SceneError: There is no such zone.
+    """
+    zone = scene.zone(options.zone).name if options.zone else ""  # as it is spelled there
+    every_s = options.every
     wanted = [*options.on]
     told = options.clips or options.notify or options.run or options.post or options.mqtt
     if not wanted and not options.absent and options.gone is None and told:
@@ -144,25 +150,6 @@ def rules_of(options: argparse.Namespace) -> tuple[Rule, ...]:
 
 def _classes(given: Sequence[str]) -> tuple[str, ...]:
     return () if _ANY in given else tuple(given)
-
-
-def scene_of(options: argparse.Namespace) -> Scene:
-    """The zones and masks.
-
-    Raises:
-        UsageError: A zone is named, and none is drawn.
-        AppError: The file cannot be used, or has no such zone.
-    """
-    from app.core.events.scene import Scene, read_scene
-
-    if options.zones is None:
-        if options.zone:
-            raise UsageError(f"No zones are given, so there is no {options.zone!r}.", ZONES_HINT)
-        return Scene()
-    scene = read_scene(options.zones)
-    if options.zone:
-        options.zone = scene.zone(options.zone).name
-    return scene
 
 
 def actions_of(options: argparse.Namespace) -> list[Action]:

@@ -56,8 +56,8 @@ def answer_about(video: Path, label: str = "<script>") -> Answer:
     )
     facts = StoreFacts(SourceContent(video).key, "fake", "ab" * 32, "fake", "cpu", "fp32", (label,), 0.05)
     events = find_events(seen, 0.5, _SCENE)
-    source = SourceAnswer(video, facts, seen, 0.5, 0, len(events), events)
-    return Answer(Question(line="=gate"), _SCENE, (source,))
+    source = SourceAnswer(video, facts, seen, 0.5, 0, len(events), events, scene=_SCENE)
+    return Answer(Question(line="=gate"), (source,))
 
 
 def _case(tmp_path: Path, rejected: frozenset[int] = frozenset()) -> Path:

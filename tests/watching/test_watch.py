@@ -60,7 +60,7 @@ def is_told(kind: str, what: str | None = None) -> Callable[[dict[str, Any]], bo
 
 @contextmanager
 def watching(lines: Lines, url: str, request: WatchRequest) -> Iterator[Watch]:
-    watch = Watch([url], request, Delivery([], lambda line: None), lines.give, OPTIONS)
+    watch = Watch({url: request}, Delivery([], lambda line: None), lines.give, OPTIONS)
     thread = threading.Thread(target=watch.run)
     thread.start()
     try:

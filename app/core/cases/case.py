@@ -2,6 +2,8 @@
 
     report.html  events.json  events.csv  zones.json  clips/  snapshots/  manifest.json
 
+Where each video has zones of its own there are ``zones-0.json``, ``zones-1.json``..., by ``source`` of the events.
+
 ``manifest.json`` has the SHA-256 of every file, of every video and of the model. Whoever can rewrite the folder can
 rewrite the manifest too: its own SHA-256, noted elsewhere, is what proves it.
 """
@@ -25,6 +27,7 @@ from app.core.cases.report import report_page
 from app.core.cases.tables import events_csv
 from app.core.errors import AppError
 from app.core.events.answer import Answer, content_sha256
+from app.core.events.scene import Scene
 from app.core.files.atomic_folder import MARK, AtomicFolder
 from app.core.files.regular_file import read_limited
 from app.core.models import weights_sha256
@@ -65,7 +68,8 @@ def write_case(
         events = answer.as_dict(hashes)
         part.write("events.json", _json(events))
         part.write("events.csv", events_csv(answer).encode("utf-8", "replace"))
-        part.write("zones.json", _json(answer.scene.as_dict()))
+        for name, scene in _scenes(answer):
+            part.write(name, _json(scene.as_dict()))
         page = report_page(answer, hashes, look, made, asked, part.path / "snapshots", check)
         part.write("report.html", page.encode("utf-8", "replace"))
         manifest = {
@@ -82,6 +86,15 @@ def write_case(
     except BaseException:
         part.discard()
         raise
+
+
+def _scenes(answer: Answer) -> Iterator[tuple[str, Scene]]:
+    """The files of zones: one, or where videos differ one for each, numbered by their place in the list."""
+    scenes = [source.scene for source in answer.sources]
+    if len(set(scenes)) == 1:
+        yield "zones.json", scenes[0]
+    else:
+        yield from ((f"zones-{place}.json", scene) for place, scene in enumerate(scenes))
 
 
 def _asked(answer: Answer) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _body(
         if source.events:
             yield _over_time(source)
         if source.seen.pts_s:
-            yield _map(source, answer, first_frame(source, look, check))
+            yield _map(source, first_frame(source, look, check))
     yield "<h2>List</h2>"
     yield _list(listed, snapshots)
     yield "<footer>Times are seconds from the first frame. manifest.json has the SHA-256 of every file.</footer>"
@@ -107,7 +107,7 @@ def _over_time(source: SourceAnswer) -> str:
     return svg_element(layout(chart))
 
 
-def _map(source: SourceAnswer, answer: Answer, image: ImageBGR) -> str:
+def _map(source: SourceAnswer, image: ImageBGR) -> str:
     """The paths of all events over a frame, with zones, lines and masks."""
     height, width = image.shape[:2]
     scale = min(1.0, _MAP_WIDTH / width)
@@ -123,12 +123,12 @@ def _map(source: SourceAnswer, answer: Answer, image: ImageBGR) -> str:
         return f'<text x="{x:.1f}" y="{y:.1f}" fill="#fff">{escaped(name)}</text>'
 
     parts = [f'<image href="{_data(small)}" width="{wide}" height="{high}"/>']
-    for zone in answer.scene.zones:
+    for zone in source.scene.zones:
         parts.append(f'<polygon points="{points(zone.polygon)}" fill="#fff" fill-opacity=".12" stroke="#fff"/>')
         parts.append(named(zone.name, zone.polygon[0]))
-    for mask in answer.scene.masks:
+    for mask in source.scene.masks:
         parts.append(f'<polygon points="{points(mask.polygon)}" fill="#000" fill-opacity=".6" stroke="#888"/>')
-    for line in answer.scene.lines:
+    for line in source.scene.lines:
         parts.append(f'<polyline points="{points(line.points)}" fill="none" stroke="#ff0" stroke-width="3"/>')
         parts.append(named(line.name, line.points[0]))
     for event in source.events:

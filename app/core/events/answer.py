@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class SourceAnswer:
         total: Events in it, chosen or not.
         events: Those chosen.
         rejected: ``Event.id`` of those of which a person said that they are none.
+        scene: With these zones, lines and masks.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class SourceAnswer:
     total: int
     events: tuple[Event, ...]
     rejected: frozenset[int] = frozenset()
+    scene: Scene = field(default_factory=Scene)
 
     def number(self, event: Event) -> int:
         """The event's number among those of all videos, whatever was asked."""
@@ -65,12 +67,10 @@ class Answer:
 
     Attributes:
         question: What was asked.
-        scene: With these zones, lines and masks.
         sources: Each video, in the order named.
     """
 
     question: Question
-    scene: Scene
     sources: tuple[SourceAnswer, ...]
 
     def each(self) -> Iterator[tuple[SourceAnswer, Event]]:
@@ -88,7 +88,8 @@ class Answer:
     def lines(self) -> dict[str, dict[str, int]]:
         """Crossings by line and direction."""
         found = Counter((crossing.line, crossing.direction) for _, event in self.each() for crossing in event.crossings)
-        return {line.name: {way: found[line.name, way] for way in ("in", "out")} for line in self.scene.lines}
+        drawn = dict.fromkeys(line.name for source in self.sources for line in source.scene.lines)
+        return {name: {way: found[name, way] for way in ("in", "out")} for name in drawn}
 
     def as_dict(self, hashes: Sequence[str]) -> dict[str, Any]:
         """Returns plain values for JSON.
@@ -113,7 +114,7 @@ def answer(
     threshold_of: Callable[[StoreFacts], float],
     iou_threshold: float,
     question: Question,
-    scene: Scene,
+    scene_of: Callable[[Path], Scene],
     check: Callable[[], None] = lambda: None,
     said: Callable[[str], Sequence[Judgement]] = lambda _: (),
 ) -> Answer:
@@ -124,7 +125,7 @@ def answer(
         threshold_of: The threshold for what a model found.
         iou_threshold: As of ``follow``.
         question: What is asked.
-        scene: Zones, lines and masks.
+        scene_of: Zones, lines and masks of a video.
         check: Called now and then; may raise to stop.
         said: Returns what was said of a video's events, see ``JudgementStore.of``.
 
@@ -133,14 +134,15 @@ def answer(
     """
     done: list[SourceAnswer] = []
     for path, store_path in videos:
+        scene = scene_of(path)
         masks = [mask.polygon for mask in scene.masks]
         followed = follow_video(path, store_path, threshold_of, iou_threshold, masks, check)
         threshold = threshold_of(followed.facts)
         events = find_events(followed.seen, threshold, scene)
         verdicts = judged(events, followed.seen.size, said(followed.facts.source.sha256))
         before = sum(source.total for source in done)
-        done.append(source_answer(followed, threshold, events, rejected_among(verdicts), question, before))
-    return Answer(question, scene, tuple(done))
+        done.append(source_answer(followed, threshold, events, rejected_among(verdicts), question, scene, before))
+    return Answer(question, tuple(done))
 
 
 def source_answer(
@@ -149,6 +151,7 @@ def source_answer(
     events: Sequence[Event],
     rejected: frozenset[int],
     question: Question,
+    scene: Scene,
     before: int = 0,
 ) -> SourceAnswer:
     """Answers a question from all events of one video.
@@ -159,11 +162,12 @@ def source_answer(
         events: All of them.
         rejected: ``Event.id`` of those that were rejected.
         question: What is asked.
+        scene: Zones, lines and masks.
         before: Events of the videos before it.
     """
     chosen = question.chosen(events, followed.facts.labels)
     facts, seen = followed.facts, followed.seen
-    return SourceAnswer(followed.path, facts, seen, threshold, before, len(events), chosen, rejected)
+    return SourceAnswer(followed.path, facts, seen, threshold, before, len(events), chosen, rejected, scene)
 
 
 def event_as_dict(event: Event, number: int, source: int, rejected: bool = False) -> dict[str, Any]:

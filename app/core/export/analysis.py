@@ -6,8 +6,10 @@ from pathlib import Path
 
 from app.core.candidate_cache.lookup import CachedDetections, find_cached
 from app.core.candidate_cache.source_content import SourceContent
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_facts import StoreFacts
 from app.core.errors import ExplainedError
-from app.core.export.request import ExportRequest
+from app.core.export.request import AUTO, ExportRequest
 from app.core.export.source_facts import reading_mode
 from app.core.export.targets import cache_folders
 from app.core.models import user_library, weights_sha256
@@ -56,6 +58,29 @@ def analysed_before(request: ExportRequest) -> CachedDetections | None:
         kept = find_cached(SourceContent(request.source), cache_folders(request), model, reading_mode(request))
     except ExplainedError:
         return None
-    facts, wanted = kept.facts, request.model.precision
-    same = facts.weights_sha256 == weights_sha256(request.model) and wanted in ("auto", facts.precision)
-    return kept if same and facts.floor <= floor_for(request.detection.threshold) else None
+    return kept if _has_all(kept.facts, request) else None
+
+
+def holds_analysis(path: Path, request: ExportRequest) -> bool:
+    """Returns whether the store at ``path`` is complete and has all ``request`` would find, as ``analysed_before``."""
+    try:
+        with CandidateStore.open(path) as store:
+            facts, complete, source_sha256 = store.facts, store.complete, store.source_sha256
+        same_model = facts.model == user_library().find(request.model.name).spec.name and _has_all(facts, request)
+        same_frames = facts.reading == reading_mode(request) and saw_enough(facts, request)
+        same_source = SourceContent(request.source).is_same_as(facts.source, source_sha256)
+    except (ExplainedError, OSError):
+        return False
+    return complete and same_model and same_frames and same_source
+
+
+def saw_enough(facts: StoreFacts, request: ExportRequest) -> bool:
+    """Returns whether the network saw the frames that ``request`` wants it to see."""
+    return facts.detect_every in (1, request.detect_every) or request.detect_every == AUTO
+
+
+def _has_all(facts: StoreFacts, request: ExportRequest) -> bool:
+    """Returns whether this very model looked, in a precision the request allows, and far enough down."""
+    same = facts.weights_sha256 == weights_sha256(request.model)
+    in_precision = request.model.precision in ("auto", facts.precision)
+    return same and in_precision and facts.floor <= floor_for(request.detection.threshold)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,7 @@ class Watch:
     """Several sources, all started and stopped together.
 
     Args:
-        uris: The sources.
-        request: What to do with each.
+        requests: The sources, and what to do with each.
         delivery: Who tells of events.
         tell: Takes a line of JSON, on any thread; returns at once.
         options: How sources are opened.
@@ -36,8 +35,7 @@ class Watch:
 
     def __init__(
         self,
-        uris: Sequence[str],
-        request: WatchRequest,
+        requests: Mapping[str, WatchRequest],
         delivery: Delivery,
         tell: Callable[[dict[str, Any]], None],
         options: SourceOptions,
@@ -46,11 +44,14 @@ class Watch:
         self._delivery = delivery
         self._tell = tell
         self._health_file = JsonStore(health_file) if health_file is not None else None
-        self._folders = [folder for folder in (request.record, request.clips) if folder is not None]
+        folders = (folder for request in requests.values() for folder in (request.record, request.clips))
+        self._folders = [folder for folder in dict.fromkeys(folders) if folder is not None]
         self._begun_s = time.monotonic()
         self._changed = threading.Condition()
         self._stopping = False
-        self.sources = [WatchedSource(uri, request, tell, delivery.send, options, self._look) for uri in uris]
+        self.sources = [
+            WatchedSource(uri, request, tell, delivery.send, options, self._look) for uri, request in requests.items()
+        ]
 
     def stop(self) -> None:
         """Asks everything to end; returns at once. Any thread, and signal handlers."""

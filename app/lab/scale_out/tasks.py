@@ -1,7 +1,8 @@
 """Plans the tasks of a large job from its files alone, so that it can be stopped and restarted at any time.
 
 Every video has files of its own, named after its full name, and a result file that is written last. A video is done
-if its result file names exactly this source and these settings, and its files are as stated. Ray is not needed here.
+if its result file names exactly this source and these settings, and its files are as stated. Of an analysis the file is
+the store of detections, which has to be of this source and this model itself. Ray is not needed here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from app import __version__
 from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store_facts import SourceKey
 from app.core.errors import AppError
+from app.core.export.analysis import holds_analysis
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export_queue.collisions import location_of, target_locations
 from app.core.files.atomic_file import write_atomically
@@ -71,7 +73,7 @@ def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[ExportT
     """Returns a task for each request, with file names that depend on nothing but the video.
 
     Args:
-        requests: Each with an output folder; the file names are replaced.
+        requests: Each with an output folder, or an analysis; the file names are replaced.
         weights: SHA-256 of the model's file.
 
     Raises:
@@ -102,9 +104,11 @@ def _task(request: ExportRequest, weights: str) -> ExportTask:
     highlights = request.highlights.renamed(
         lambda path: path.absolute().with_name(f"{source.name}.annotated{path.suffix}")
     )
-    moved = replace(request, source=source, output=video, data=data, highlights=highlights)
-    folder = next(moved.targets()).parent
-    return ExportTask(moved, folder / f"{source.name}.result.json", _settings_hash(moved, weights), weights)
+    analysis = None if request.analysis is None else request.analysis.absolute()
+    moved = replace(request, source=source, output=video, data=data, highlights=highlights, analysis=analysis)
+    ending = "result" if analysis is None else "analysis"  # both may lie in one folder
+    result = moved.store_folder / f"{source.name}.{ending}.json"
+    return ExportTask(moved, result, _settings_hash(moved, weights), weights)
 
 
 def _settings_hash(request: ExportRequest, weights: str) -> str:
@@ -117,6 +121,7 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
         "data": [(data.path.suffix, data.format) for data in request.data],
         "evidence": dataclasses.asdict(request.highlights.renamed(lambda path: Path(path.suffix))),
         "weights": weights,
+        "analysis": None if request.analysis is None else "",
     }
     del wishes["highlights"]  # under its first name there, as in what earlier runs left
     return hashlib.sha256(json.dumps(wishes, sort_keys=True, default=str).encode()).hexdigest()
@@ -127,11 +132,13 @@ def outcome_before(task: ExportTask) -> TaskOutcome | None:
     try:
         with task.result.open("rb") as file:
             kept = json.loads(file.read(_MAX_RESULT))
-        if kept["settings"] != task.settings or kept["files"] != _sizes(task.request):
+        report = kept["report"]
+        if kept["settings"] != task.settings or kept["files"] != _sizes(task.request, report):
             return None
         if not _is_source(task.request.source, kept["source"], kept["source_sha256"]):
             return None
-        report = kept["report"]
+        if task.request.analysis is not None and not holds_analysis(_store(task.request, report), task.request):
+            return None
         return TaskOutcome(str(task.request.source), "known", dict(report), node=str(kept["node"]))
     except (
         OSError,
@@ -153,28 +160,38 @@ def write_result(task: ExportTask, source: SourceContent, report: ExportReport, 
     """Marks the task as done, atomically and after everything else.
 
     Raises:
-        AppError: It cannot be written.
+        AppError: It cannot be written, or nothing was kept of an analysis.
     """
+    if task.request.analysis is not None and report.cache is None:
+        raise AppError(f"Of {task.request.source.name} nothing is kept.", " ".join(report.notes))
+    about = report.as_dict()
     whole_sha256 = source.whole_sha256()
     kept = {
         "source": dataclasses.asdict(source.key),
         "source_sha256": whole_sha256 if source.unchanged() else "",
         "settings": task.settings,
-        "files": _sizes(task.request),
-        "report": report.as_dict(),
+        "files": _sizes(task.request, about),
+        "report": about,
         "node": node,
     }
     write_atomically(task.result, (json.dumps(kept, indent=2) + "\n").encode())
-    return TaskOutcome(str(task.request.source), "done", report.as_dict(), node=node)
+    return TaskOutcome(str(task.request.source), "done", about, node=node)
 
 
-def _sizes(request: ExportRequest) -> dict[str, int]:
+def _store(request: ExportRequest, report: dict[str, Any]) -> Path:
+    """Returns where the detections of an analysis lie; the name is the report's, as the usual one may be taken."""
+    return request.store_folder / Path(report["cache"]).name
+
+
+def _sizes(request: ExportRequest, report: dict[str, Any]) -> dict[str, int]:
     """Returns the size of each output file in bytes, or of a folder the number of its files.
 
     Raises:
         OSError: A file is missing.
     """
-    paths = request.targets()
+    paths = [*request.targets()]
+    if request.analysis is not None:
+        paths.append(_store(request, report))
     return {path.name: len(list(path.iterdir())) if path.is_dir() else path.stat().st_size for path in paths}
 
 

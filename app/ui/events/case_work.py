@@ -52,9 +52,11 @@ def answer_of(made: EventList, numbers: frozenset[int]) -> Answer:
     """Returns the events of a list as an answer to what was asked, without those that are not among ``numbers``."""
     query, wanted = made.wanted.query, made.wanted
     rejected = frozenset(row.number for row in made.rows if row.verdict.rejected)
-    source = source_answer(made.followed, wanted.detection.threshold, made.events, rejected, query.question)
+    source = source_answer(
+        made.followed, wanted.detection.threshold, made.events, rejected, query.question, wanted.scene
+    )
     chosen = tuple(event for event in source.events if event.id in numbers)
-    return Answer(query.question, wanted.scene, (replace(source, events=chosen),))
+    return Answer(query.question, (replace(source, events=chosen),))
 
 
 def write(request: CaseRequest, check: Callable[[], None]) -> Path:
