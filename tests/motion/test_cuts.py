@@ -12,6 +12,7 @@ from app.core.frames import ImageBGR
 from app.core.motion.cuts import CutFinder
 from app.core.motion.estimator import MotionEstimator
 from tests.motion.test_motion import texture, view
+from tools.fixtures.coded_images import coded_image
 
 
 def cuts_of(frames: Sequence[ImageBGR]) -> list[int]:
@@ -51,3 +52,7 @@ def test_frames_of_one_colour_and_of_a_few_pixels_come_to_no_harm() -> None:
     black, tiny = np.zeros((360, 640, 3), np.uint8), np.zeros((1, 2, 3), np.uint8)
     assert cuts_of([black, black, tiny, tiny, black]) == [2, 4]  # another size is another scene
     assert cuts_of([]) == []
+
+
+def test_plain_shapes_that_jump_on_a_plain_ground_are_no_cuts() -> None:
+    assert cuts_of([coded_image(index, (320, 240)) for index in range(12)]) == []

@@ -29,6 +29,7 @@ _HALF_KNOWN_NOISE = 2e-5  # ... and more of it for each grey level of noise squa
 _ENOUGH = 3.0  # times that: least larger eigenvalue of a point
 _POINT_ERROR = 0.12  # standard deviation of a shift, pixels of the small copy
 _MAX_RETURN = 0.7  # a point that comes back further from where it began is lost, pixels of the small copy
+_CUT_TEXTURE = 1 / 3  # share of the cells that must have a point on one side of a cut
 _CUT_LOST = 0.75  # share of the points that is lost at a cut, where the frames look unlike each other as well
 _QUIET, _QUIET_NOISE = 2.5, 2.2  # grey levels: mean change around a point that stands still, and times the noise
 _MAX_NOISE = 8.0  # grey levels of the small copy; more is texture
@@ -75,7 +76,7 @@ class MotionEstimator:
         if len(points) and not resting.all():
             followed, found = _follow(last, now, points[~resting])
             ends[~resting], good[~resting] = followed, found
-        if _too_few(good) and is_another(last, now):
+        if _too_few(good) and is_another(last, now) and _tells_scenes(last, now, noise):
             return cut()
         start = points[good].astype(np.float64)
         shift = (ends[good] - points[good]).astype(np.float64)
@@ -87,8 +88,15 @@ class MotionEstimator:
 
 def is_lost(last: Gray, now: Gray) -> bool:
     """Tells whether so few points of a frame are found in the next that it may be of another scene."""
-    points, _ = _textured(last, _half_known(_noise(now)))
-    return len(points) > 0 and _too_few(_follow(last, now, points)[1])
+    noise = _noise(now)
+    points, _ = _textured(last, _half_known(noise))
+    return len(points) > 0 and _too_few(_follow(last, now, points)[1]) and _tells_scenes(last, now, noise)
+
+
+def _tells_scenes(last: Gray, now: Gray, noise: float) -> bool:
+    """Whether one of two frames has texture enough: a few plain shapes that jump are no other scene."""
+    cells = (now.shape[0] // _CELL) * (now.shape[1] // _CELL)
+    return any(len(_textured(gray, _half_known(noise))[0]) >= _CUT_TEXTURE * cells for gray in (last, now))
 
 
 def _too_few(good: npt.NDArray[np.bool_]) -> bool:
