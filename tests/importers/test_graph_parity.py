@@ -141,9 +141,9 @@ class _Lite:
     def after(self, image: Image) -> Found:
         """What the operator gives: ten boxes at most, whatever their classes, each of one class."""
         extent = self._run(image)
-        boxes, classes, scores = (self._lite.get_tensor(index)[0] for index in self._outputs[:3])
+        boxes, classes, scores, count = (self._lite.get_tensor(index)[0] for index in self._outputs[:4])
         rows = zip(classes, scores, boxes[:, [1, 0, 3, 2]] * extent, strict=True)
-        return [(int(label), float(score), box.tolist()) for label, score, box in rows]
+        return [(int(label), float(score), box.tolist()) for label, score, box in rows][: int(count)]
 
 
 def test_a_quantised_tflite_ssd_finds_what_litert_finds(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class _LiteRT(Engine):
         self._lite: Any = Interpreter(str(file), num_threads=os.cpu_count())
         self._lite.allocate_tensors()
         self._input = self._lite.get_input_details()[0]["index"]
-        self._outputs = [each["index"] for each in self._lite.get_output_details()[:3]]
+        self._outputs = [each["index"] for each in self._lite.get_output_details()[:4]]
         self._build = input_builder(entry.spec)
 
     def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
@@ -83,9 +83,9 @@ class _LiteRT(Engine):
             self._lite.set_tensor(self._input, self._build([frame]))
             self.on_stage("preprocess")
             self._lite.invoke()
-            boxes, classes, scores = (self._lite.get_tensor(index)[0] for index in self._outputs)
+            boxes, classes, scores, count = (self._lite.get_tensor(index)[0] for index in self._outputs)
             self.on_stage("network")
-            found = np.flatnonzero(scores > rule.score_floor)
+            found = np.flatnonzero(scores[: int(count)] > rule.score_floor)  # what follows was never written
             extent = np.array([frame.shape[1], frame.shape[0]] * 2, np.float32)
             corners = np.ascontiguousarray(boxes[found][:, [1, 0, 3, 2]] * extent)
             kept = np.ones(len(found), np.bool_)
