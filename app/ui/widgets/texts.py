@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QResizeEvent, QTextOption
+from PySide6.QtGui import QResizeEvent, QTextDocument, QTextOption
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
 _NARROWEST = 120  # pixels
@@ -79,6 +79,12 @@ class FlowText(QTextEdit):
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self.document().setDocumentMargin(0)
+        # Made here rather than cloned for each measurement: PySide may take a clone for an object that is gone.
+        self._measured = QTextDocument()
+        self._measured.setDocumentMargin(0)
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self._measured.setDefaultTextOption(option)
         self.viewport().setAutoFillBackground(False)
         policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
@@ -88,6 +94,7 @@ class FlowText(QTextEdit):
         """Show ``words``, plainly."""
         if words != self.toPlainText():
             self.setPlainText(words)
+            self._measured.setPlainText(words)
             self._fit()
 
     @property
@@ -99,9 +106,9 @@ class FlowText(QTextEdit):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        document = self.document().clone()
-        document.setTextWidth(max(20, width))
-        return round(document.size().height() + 0.5)
+        self._measured.setDefaultFont(self.font())
+        self._measured.setTextWidth(max(20, width))
+        return round(self._measured.size().height() + 0.5)
 
     def sizeHint(self) -> QSize:
         return QSize(120, self.heightForWidth(max(120, self.width())))
