@@ -79,7 +79,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _requests(options: argparse.Namespace, sources: Sequence[str], console: Console) -> dict[str, WatchRequest]:
-    """What to do with each source."""
+    """Makes the request of each source."""
     check_zones_asked(options, options.zone)
     scenes = scenes_for(options, sources, console.note, lambda scene: rules_of(options, scene))
     common = _common_request(options, rules_of(options, scenes[0]), console)
@@ -90,7 +90,7 @@ def _requests(options: argparse.Namespace, sources: Sequence[str], console: Cons
 
 
 def _common_request(options: argparse.Namespace, rules: Sequence[Rule], console: Console) -> WatchRequest:
-    """What to do with all of them; ``rules`` name the classes."""
+    """Makes the request that all sources share; ``rules`` name the classes."""
     from app.core.detection_filter import check_classes
     from app.core.recording.folder import FolderLimits
     from app.core.watching.request import WatchRequest

@@ -67,7 +67,7 @@ def crop_of(frame: Frame, box: tuple[float, ...]) -> tuple[int, int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class ObjectFacts:
-    """What is known of an object that is followed; times as ``Frame.time_s``.
+    """Facts about an object that is followed; times as ``Frame.time_s``.
 
     Attributes:
         first_s: When it was first detected.

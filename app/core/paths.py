@@ -35,7 +35,7 @@ def speeds_file() -> Path:
 
 
 def judgements_file() -> Path:
-    """What was said of events."""
+    """The judgements of events."""
     return platformdirs.user_data_path(APP, appauthor=False) / "judgements.sqlite"
 
 

@@ -39,7 +39,7 @@ _GB = 10**9
 
 
 def recordings_folder(settings: RecordingSettings) -> Path:
-    """Where recordings go."""
+    """Returns the folder of recordings."""
     return Path(settings.folder).expanduser() if settings.folder.strip() else videos_dir()
 
 

@@ -47,7 +47,7 @@ class Action(Protocol):
     name: str
 
     def wants(self, message: AlarmMessage) -> bool:
-        """Whether this is to be told."""
+        """Returns whether this is to be told."""
         ...
 
     def send(self, message: AlarmMessage) -> None:

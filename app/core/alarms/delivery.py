@@ -37,7 +37,7 @@ class RateLimit:
         self._asked_s: float | None = None
 
     def allows(self, now_s: float) -> bool:
-        """Whether one more may go; if so, it counts."""
+        """Returns whether one more may go; if so, it counts."""
         if self._asked_s is not None:
             self._left = min(self._burst, self._left + (now_s - self._asked_s) / self._every_s)
         self._asked_s = now_s

@@ -1,4 +1,4 @@
-"""What an alarm says. Immutable; made on the thread that watches, sent from others."""
+"""The content of an alarm. Immutable; made on the thread that watches, sent from others."""
 
 from __future__ import annotations
 

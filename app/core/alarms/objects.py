@@ -22,7 +22,7 @@ from detector.detections import Detections
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What one frame shows.
+    """The content of one frame.
 
     Attributes:
         shown: All that is found, best first.

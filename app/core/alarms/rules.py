@@ -41,7 +41,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is an event.
+    """The definition of an event.
 
     Attributes:
         what: "seen": an object is there for ``for_s``. "absent": none is, for ``for_s``. "gone": the source itself is
@@ -66,7 +66,7 @@ class Rule:
         return {"seen": f"{objects}{where}", "absent": f"no {objects}{where}", "gone": "source gone"}[self.what]
 
     def concerns(self, sighting: Sighting) -> bool:
-        """Whether the object is of a class, and in the zone, that the rule is about."""
+        """Returns whether the object is of a class, and in the zone, that the rule is about."""
         if self.zone and self.zone not in sighting.zones:
             return False
         return not self.classes or find_name(sighting.label, self.classes) >= 0
@@ -125,7 +125,7 @@ class _Stay:
 
 @dataclass(slots=True)
 class _State:
-    """Where one rule stands."""
+    """The state of one rule."""
 
     stays: dict[int, _Stay] = field(default_factory=dict)
     event: WatchEvent | None = None

@@ -40,7 +40,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a person says of an event.
+    """A person's judgement of an event.
 
     Attributes:
         marked: It matters.

@@ -33,7 +33,7 @@ _BETTER = 0.02  # by so much the score must rise for a new picture
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenFrame:
-    """What was found in a frame.
+    """The detections of a frame.
 
     Attributes:
         time_s: When.

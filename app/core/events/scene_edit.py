@@ -243,7 +243,7 @@ class SceneEdit:
 
 
 def _problem(shapes: tuple[Shape, ...], changed: int) -> str:
-    """What is wrong with one shape, when the others make sense."""
+    """Returns what is wrong with one shape, when the others make sense."""
     shape = shapes[changed]
     alike = [other for other in shapes if other.kind == shape.kind]
     if not is_name(shape.name):

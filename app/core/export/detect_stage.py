@@ -190,7 +190,7 @@ class ExportDetectStage:
             found.put(DetectedFrame(frame, shown, labels, fresh, followed, after_cut))
 
     def _shown(self, found: Detections, frame: DecodedFrame) -> Detections:
-        """What is found in a frame, but for what lies in masks."""
+        """Returns the detections of a frame, without those in masks."""
         height, width = frame.image_bgr.shape[:2]
         return unmasked(found, (width, height), self._masks)
 

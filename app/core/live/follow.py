@@ -170,7 +170,7 @@ def _as_candidates(objects: Sequence[FollowedObject]) -> Candidates:
 
 
 def _facts(followed: FollowedObject, looked_s: float) -> ObjectFacts | None:
-    """What is known of an object, where the network looked last at ``looked_s``."""
+    """Returns the facts about an object, where the network looked last at ``looked_s``."""
     if followed.tracker_id is None:
         return None
     return ObjectFacts(followed.first_s, looked_s - followed.unseen_s, followed.unseen_s > 0)
@@ -182,7 +182,7 @@ def _goes_on(last: Frame | None, frame: Frame) -> bool:
 
 
 def _is_later(last: Frame | None, frame: Frame) -> bool:
-    """Whether ``frame`` comes after ``last``, at whatever distance, with no seek or loop between."""
+    """Returns whether ``frame`` comes after ``last``, at whatever distance, with no seek or loop between."""
     if last is None or last.jumps != frame.jumps or (last.pts_s is None) is not (frame.pts_s is None):
         return False
     return frame.time_s > last.time_s and frame.index > last.index

@@ -11,7 +11,7 @@ VIDEO, SOUND = 0, 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MediaFormat:
-    """What a decoder must know before the first packet.
+    """Codec parameters that a decoder needs before the first packet.
 
     Attributes:
         header: The beginning of a NUT file with the video and, where ``has_sound``, the sound after it.

@@ -94,7 +94,7 @@ def is_lost(last: Gray, now: Gray) -> bool:
 
 
 def _tells_scenes(last: Gray, now: Gray, noise: float) -> bool:
-    """Whether one of two frames has texture enough: a few plain shapes that jump are no other scene."""
+    """Returns whether one of two frames has texture enough: a few plain shapes that jump are no other scene."""
     cells = (now.shape[0] // _CELL) * (now.shape[1] // _CELL)
     return any(len(_textured(gray, _half_known(noise))[0]) >= _CUT_TEXTURE * cells for gray in (last, now))
 

@@ -1,4 +1,4 @@
-"""Whether two frames look unlike each other: the quick half of noticing a cut. OpenCV does the pixels."""
+"""Tells whether two frames look unlike each other: the quick half of noticing a cut. OpenCV does the pixels."""
 
 from __future__ import annotations
 

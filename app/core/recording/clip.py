@@ -31,7 +31,7 @@ class Clip:
         self.events: list[int] = []
 
     def touches(self, from_ns: int) -> bool:
-        """Whether the clip of an event that begins then would touch this one."""
+        """Returns whether the clip of an event that begins then would touch this one."""
         return bool(self._open) or from_ns <= self._until_ns
 
     def add(self, event: int, kept: Iterable[TimedPacket]) -> None:

@@ -1,4 +1,4 @@
-"""What was found, beside a recording: ``NAME.jsonl``, a line for each frame that was looked at. Owned by the recorder.
+"""Writes the detections beside a recording: ``NAME.jsonl``, a line for each frame looked at. Owned by the recorder.
 
 Detections come some time after their frame, perhaps when the next file has begun; by its time each finds its own.
 """

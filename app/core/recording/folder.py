@@ -38,7 +38,7 @@ _BARREN = 4096
 
 @dataclass(frozen=True, slots=True)
 class FolderLimits:
-    """What a folder of recordings may hold.
+    """Limits of a folder of recordings.
 
     Attributes:
         max_bytes: In all; None for as much as the disk takes.
@@ -68,7 +68,7 @@ def recording_stem(folder: Path, source: str, moment: datetime) -> Path:
 
 
 def is_recording(path: Path) -> bool:
-    """Whether ``path`` is a recording of this program, finished or not, or the picture of an event."""
+    """Returns whether ``path`` is a recording of this program, finished or not, or the picture of an event."""
     name = path.name.removesuffix(PART_SUFFIX)
     if not (_VIDEO.fullmatch(name) or _PICTURE.fullmatch(name)) or path.is_symlink():
         return False

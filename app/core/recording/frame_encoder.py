@@ -143,7 +143,7 @@ class _Track:
         self.told = False
 
     def fits(self, image: ImageBGR) -> bool:
-        """Whether the image has the size of those before."""
+        """Returns whether the image has the size of those before."""
         return image.shape[:2] == self._size
 
     def encode(self, image: ImageBGR, captured_ns: int) -> list[MediaPacket]:

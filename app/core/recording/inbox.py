@@ -1,4 +1,4 @@
-"""What waits for the recording thread: packets, of which there is an end, and orders, which always arrive."""
+"""The queue of the recording thread: packets, of which there is an end, and orders, which always arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recorder does and tells. Immutable."""
+"""A recorder's plan and its reports. Immutable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Kind = Literal["recording", "clip"]
 
 @dataclass(frozen=True, slots=True)
 class RecorderPlan:
-    """What is recorded of one source.
+    """The recording of one source, as planned.
 
     Attributes:
         title: The source's name, without secrets.

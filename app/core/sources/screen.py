@@ -48,7 +48,7 @@ class ScreenInfo:
 
 
 def is_screen(query: str) -> bool:
-    """Whether ``query`` is written as a screen is: "", "2" or "1280x720+100+50"."""
+    """Returns whether ``query`` is written as a screen is: "", "2" or "1280x720+100+50"."""
     return query == "" or (query.isdecimal() and len(query) <= 3) or _REGION.fullmatch(query) is not None
 
 
@@ -65,7 +65,7 @@ def list_screens() -> list[ScreenInfo]:
 
 
 class ScreenSource:
-    """What a screen shows, at the rate asked for or 30 frames a second.
+    """A source of what a screen shows, at the rate asked for or 30 frames a second.
 
     Args:
         query: Number of the screen, from 1; "" for the first; or a region of all screens, WIDTHxHEIGHT+X+Y in pixels.

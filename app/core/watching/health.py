@@ -1,4 +1,4 @@
-"""How everything that is watched is doing, as plain values. Any thread."""
+"""Reports the health of everything that is watched, as plain values. Any thread."""
 
 from __future__ import annotations
 

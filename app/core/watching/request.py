@@ -1,4 +1,4 @@
-"""What is to be watched, and what is to be made of it. Immutable."""
+"""A request to watch sources, and what to make of them. Immutable."""
 
 from __future__ import annotations
 

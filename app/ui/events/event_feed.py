@@ -31,7 +31,7 @@ _TELL_EVERY_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """What there is to show.
+    """The state of the list.
 
     Attributes:
         kind: "none" (no video is open), "offer" (it was not analysed), "loading", "ready", "failed".

@@ -161,7 +161,7 @@ class EventListView(QListView):
 
 
 def _identity(row: ListedEvent) -> Hashable:
-    """What stays the same when threshold or zones change."""
+    """The part that stays the same when threshold or zones change."""
     return row.video, row.label, row.best_pts_s
 
 

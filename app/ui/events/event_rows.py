@@ -1,4 +1,4 @@
-"""How a row of the list of events looks, and its words. GUI thread."""
+"""Paints a row of the list of events, and words it. GUI thread."""
 
 from __future__ import annotations
 

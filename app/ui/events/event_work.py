@@ -1,4 +1,4 @@
-"""What the list of events is made from, step by step; a step whose inputs did not change is not done again.
+"""Makes the list of events, step by step; a step whose inputs did not change is not done again.
 
 Used by one worker after the other, never by two at once. No Qt.
 """
@@ -33,7 +33,7 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a list is to be made of.
+    """The request for a list.
 
     Attributes:
         video: The video.

@@ -1,4 +1,4 @@
-"""What a person asks of the list of events: search, order, and a chip for each thing to narrow by. GUI thread."""
+"""The controls above the list of events: search, order, and a chip for each thing to narrow by. GUI thread."""
 
 from __future__ import annotations
 

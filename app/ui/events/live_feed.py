@@ -68,7 +68,7 @@ class LiveFeed(QObject):
 
     @property
     def is_live(self) -> bool:
-        """Whether a live source is open."""
+        """Returns whether a live source is open."""
         return self._log is not None
 
     def ask(self, query: ListQuery) -> None:

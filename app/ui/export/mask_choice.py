@@ -1,4 +1,4 @@
-"""Whether an export ignores what lies in the masks drawn on its video. A row of the form. GUI thread."""
+"""Choice whether an export ignores what lies in the masks drawn on its video. A row of the form. GUI thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user says of a model file: a row for each choice, shown where it applies to the file. GUI thread."""
+"""The choices about a model file: a row for each choice, shown where it applies to the file. GUI thread."""
 
 from __future__ import annotations
 

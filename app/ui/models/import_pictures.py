@@ -1,4 +1,4 @@
-"""What a model file would see: the user's image with what it finds, once for each way to understand it. GUI thread."""
+"""Previews of a model file: the user's image with what it finds, once for each way to understand it. GUI thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model file would see: pictures made on a worker, one way to understand it after the other. GUI thread.
+"""Makes previews of a model file: pictures made on a worker, one way to understand it after the other. GUI thread.
 
 A worker leaves each picture here and wakes this thread; ``stop`` ends it after the way it is at.
 """

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.events.masks import Masks
 from app.core.events.scene import Scene
-from app.core.frames import SourceInfo
+from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import (
     Ended,
     LiveEvent,
@@ -75,9 +75,9 @@ class SourceFeed(QObject):
         """Returns the figures of the last seconds; None before the source is open."""
         return self._session.stats() if self.info is not None else None
 
-    def painted(self, result: object) -> None:
+    def painted(self, result: FrameResult) -> None:
         """Note that a result is on the screen."""
-        self._session.mark_painted(result)  # type: ignore[arg-type] # what ``frame`` brought
+        self._session.mark_painted(result)
 
     def settings_changed(self, section: str, name: str) -> None:
         """Follow the settings."""
