@@ -12,7 +12,9 @@ from fractions import Fraction
 from typing import Any
 
 from app.core.alarms.message import AlarmMessage
+from app.core.alarms.objects import Look
 from app.core.channels import LatestSlot
+from app.core.errors import AppError
 from app.core.frames import LIVE_KINDS, FrameResult
 from app.core.live import (
     DetectorTrouble,
@@ -26,6 +28,7 @@ from app.core.live import (
     SourceTrouble,
 )
 from app.core.recording.drawn import DrawnFrames
+from app.core.recording.frame_encoder import ImageMaker
 from app.core.recording.recorder import Recorder
 from app.core.recording.source_recording import SourceRecording
 from app.core.records.frame_record import FrameRecord
@@ -34,6 +37,7 @@ from app.core.sources.base import SourceOptions
 from app.core.sources.uri import kind_by_name, shown_name
 from app.core.watching.event_keeper import EventKeeper
 from app.core.watching.request import WatchRequest
+from app.core.watching.virtual_camera import VirtualCamera
 from app.core.workers import Worker
 
 log = logging.getLogger(__name__)
@@ -44,7 +48,9 @@ _FINISH_S = 30.0
 
 
 class WatchedSource:
-    """A source from start to end. It is looked for again, for as long as it takes, unless it is a file.
+    """A source from start to end.
+
+    It is looked for again, for as long as it takes, unless it is a file, or a screen that never was there.
 
     Args:
         uri: The source.
@@ -82,12 +88,14 @@ class WatchedSource:
         self._lost_ns = 0
         self._told: set[str] = set()
         self._failures = 0
+        self._was_open = False
         self._retry_s: float | None = None
         self._results: LatestSlot[FrameResult] | None = None
         self._over = False
         self.reconnects = 0
         self.done = threading.Event()
         self.failed = False
+        self._camera = VirtualCamera(self._camera_failed) if request.virtual_camera else None
         self._clean, self._drawn = self._recording(drawn=False), self._recording(drawn=True)
         clips = self._drawn if request.mode == "drawn" else self._clean
         if request.clips is not None and clips is not None:
@@ -166,14 +174,19 @@ class WatchedSource:
         look = self._keeper.look(result)
         frame = result.frame
         if self._drawn is not None:
-            frames = self._drawn_frames
-            self._drawn.image(frame.captured_ns, lambda: frames.draw(result, look.shown, look.numbers))
+            self._drawn.image(frame.captured_ns, self._drawing(result, look))
+        if self._camera is not None:
+            self._camera.show(self._drawing(result, look))
         if result.candidates is not None:
             record = FrameRecord(frame.index, Fraction(0), look.shown, result.labels, look.numbers)
             for recording in (self._clean, self._drawn):
                 if recording is not None:
                     recording.recorder.data(frame.captured_ns, record)
         self.session.mark_painted(result)
+
+    def _drawing(self, result: FrameResult, look: Look) -> ImageMaker:
+        frames = self._drawn_frames
+        return lambda: frames.draw(result, look.shown, look.numbers)
 
     def _handle(self, event: LiveEvent) -> None:
         if isinstance(event, SourceTrouble):
@@ -189,6 +202,7 @@ class WatchedSource:
         elif isinstance(event, SourceOpened):
             self.reconnects += bool(self._lost_ns)
             self._failures = 0
+            self._was_open = True
             self._told.clear()
             self._tell({"type": "open", "source": self.name, "width": event.info.width, "height": event.info.height})
         elif isinstance(event, Ended):
@@ -199,7 +213,8 @@ class WatchedSource:
             self._tell({"type": "note", "source": self.name, "message": event.message})
 
     def _give_up_for_now(self) -> None:
-        if kind_by_name(self._uri) not in LIVE_KINDS:
+        kind = kind_by_name(self._uri)
+        if kind not in LIVE_KINDS or (kind == "screen" and not self._was_open):
             self.failed = self._over = True
             return
         self._retry_s = time.monotonic() + TRY_AGAIN_S[min(self._failures, len(TRY_AGAIN_S) - 1)]
@@ -210,6 +225,8 @@ class WatchedSource:
         try:
             self._keeper.close(time.monotonic())
         finally:
+            if self._camera is not None:
+                self._camera.close(_STOP_S)
             for recording in (self._clean, self._drawn):
                 if recording is not None and not recording.close(_FINISH_S):
                     self._keeper.trouble("A recording could not be finished in time.", "The next start finishes it.")
@@ -222,6 +239,9 @@ class WatchedSource:
         self._said.append(event)
         if self._results is not None:
             self._results.wake()
+
+    def _camera_failed(self, error: AppError) -> None:
+        self._keeper.trouble(error.message, error.hint)
 
     def _broken(self, error: BaseException) -> None:
         log.error("watching failed", exc_info=error)
