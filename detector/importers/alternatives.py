@@ -140,8 +140,8 @@ def _graph_looks(path: Path, kind: GraphKind, overrides: Overrides, image: Image
             if option != "scores" or look.way.best <= _CERTAIN:
                 yield look
     if "size" in left_open:
-        rule = imported.spec.input
-        yield from _sizes(path, kind, overrides, image, work, without=(rule.width, rule.height))
+        given = imported.spec.input
+        yield from _sizes(path, kind, overrides, image, work, without=(given.width, given.height))
     assert imported.spec.graph is not None
     if overrides.rule is None:
         for rule in _OTHER_RULES.get(imported.spec.graph.rule, ()):
@@ -177,10 +177,10 @@ def _sizes(
         except DetectorError as error:  # its layers do not fit together at that size, or the file lacks more
             others.append(error)
             continue
-        rule = imported.spec.input
-        if (rule.width, rule.height) not in seen:  # a side that is not open stays as it is
-            seen.add((rule.width, rule.height))
-            yield _look_by_graph("size", f"{rule.width}x{rule.height}", imported.spec, imported.xml, image)
+        given = imported.spec.input
+        if (given.width, given.height) not in seen:  # a side that is not open stays as it is
+            seen.add((given.width, given.height))
+            yield _look_by_graph("size", f"{given.width}x{given.height}", imported.spec, imported.xml, image)
     if question is not None and len(others) == len(_GRAPH_SIZES):
         raise next((error for error in others if error.remedies), question)
 
