@@ -27,6 +27,7 @@ from detector.importers.graph_description import (
     title_of,
 )
 from detector.importers.graph_labels import find_labels, packed_labels
+from detector.importers.graph_paddle import import_paddle
 from detector.importers.graph_torch import import_torch
 from detector.importers.notes import Note
 from detector.importers.onnx_file import check_onnx
@@ -62,6 +63,8 @@ def import_graph(path: Path, kind: GraphKind, overrides: Overrides, work: Path) 
         imported = _tensorflow(path, overrides, work)
     elif kind == "torch":
         imported = import_torch(path, overrides, work)
+    elif kind == "paddle":
+        imported = import_paddle(path, overrides, work)
     elif kind == "caffe":
         imported = import_caffe(path, overrides, work)
     else:
