@@ -86,6 +86,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
 def _add_alarms(parser: argparse.ArgumentParser) -> None:
     alarms = parser.add_argument_group("who is told (nobody, unless set)")
     alarms.add_argument("--notify", action="store_true", help="a notification on the desktop")
+    alarms.add_argument("--sound", action="store_true", help="a sound when an event begins")
     alarms.add_argument(
         "--run",
         metavar="'PROGRAM …'",
@@ -138,7 +139,7 @@ def rules_of(options: argparse.Namespace, scene: Scene) -> tuple[Rule, ...]:
     zone = scene.zone(options.zone).name if options.zone else ""  # as it is spelled there
     every_s = options.every
     wanted = [*options.on]
-    told = options.clips or options.notify or options.run or options.post or options.mqtt
+    told = options.clips or options.notify or options.sound or options.run or options.post or options.mqtt
     if not wanted and not options.absent and options.gone is None and told:
         wanted = [(_ANY,)]
     rules = [Rule("seen", _classes(classes), zone, options.min_duration, every_s) for classes in wanted]
@@ -160,6 +161,7 @@ def actions_of(options: argparse.Namespace) -> list[Action]:
     """
     from app.core.alarms.actions import CommandAction, NotifyAction, PostAction
     from app.core.alarms.mqtt import MqttAction
+    from app.core.alarms.sound import SoundAction
 
     actions: list[Action] = []
     try:
@@ -171,6 +173,8 @@ def actions_of(options: argparse.Namespace) -> list[Action]:
             actions.append(MqttAction(_address(options.mqtt)))
         if options.notify:
             actions.append(NotifyAction())
+        if options.sound:
+            actions.append(SoundAction())
     except AppError as error:
         raise UsageError(error.message, error.hint) from error
     return actions

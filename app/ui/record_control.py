@@ -142,7 +142,8 @@ class RecordControl(QObject):
 
     def _taken(self) -> list[SourceRecording]:
         """The recordings, to which nothing more goes."""
-        self._services.controller.tap.lead_to(None)
+        if self._clean is not None:
+            self._services.controller.tap.leave(self._clean)
         recordings = [each for each in (self._clean, self._drawn) if each is not None]
         self._clean = self._drawn = self._frames = None
         return recordings

@@ -30,6 +30,7 @@ class MqttAction:
         AppError: It is no such address, or the extra is not installed.
     """
 
+    key = "mqtt"
     name = "The MQTT broker"
 
     def __init__(self, url: str) -> None:
