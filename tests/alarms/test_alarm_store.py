@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.core.alarms.alarm_store import AlarmRule, AlarmStore, AlarmWays
+from app.core.alarms.alarm_store import AlarmRule, AlarmStore
 from app.core.alarms.rules import Rule
+from app.core.alarms.ways import AlarmWays
 
 SECRET = "hunter2"
 STREAM = f"rtsp://jane:{SECRET}@door/live"
@@ -54,7 +55,7 @@ def test_nobody_else_may_read_it(file: Path) -> None:
     "change",
     [
         {"what": "heard"}, {"classes": "person"}, {"classes": [1]}, {"for": -1}, {"for": "3"}, {"every": 1e9},
-        {"for": True}, {"ways": None}, {"every": None},
+        {"for": True}, {"for": 10**400}, {"for": float("nan")}, {"ways": None}, {"every": None},
     ],
 )  # fmt: skip
 def test_what_is_no_rule_is_left_out(file: Path, change: dict[str, object]) -> None:

@@ -1,25 +1,23 @@
 """The rules of each live source, and the ways to tell: one JSON file that only the user may read. Any thread.
 
-Rules belong to a source, as zones do: they name zones that are drawn on it. Addresses and the command are the user's, for
-all sources. They may hold passwords, so they are kept here and not among the settings.
+Rules belong to a source, as zones do: they name zones that are drawn on it. Addresses and the command are the user's,
+for all sources. They may hold passwords, so they are kept here and not among the settings.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from app.core.addresses import redact
 from app.core.alarms.rules import Rule, What
+from app.core.alarms.ways import WAYS, AlarmWays
 from app.core.files.json_store import JsonStore
 from app.core.paths import alarms_file
 from app.core.sources.uri import kind_by_name
 
-WAYS = ("notify", "sound", "command", "post", "mqtt")
-"""``Action.key`` of all there are."""
 MAX_RULES, MAX_SECONDS = 50, 86_400.0
 _MAX_CLASSES, _MAX_TEXT, _MAX_SOURCES = 200, 2000, 200
 
@@ -35,25 +33,6 @@ class AlarmRule:
 
     rule: Rule
     on: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmWays:
-    """The parts of ways to tell that a person has to name; "" for what is not set up.
-
-    Attributes:
-        command: A program and its arguments, as typed.
-        post: A web address.
-        mqtt: A broker's address.
-    """
-
-    command: str = field(default="", repr=False)
-    post: str = field(default="", repr=False)
-    mqtt: str = field(default="", repr=False)
-
-    def has(self, way: str) -> bool:
-        """Returns whether this way can be used as far as it needs to be set up."""
-        return bool(getattr(self, way)) if way in ("command", "post", "mqtt") else True
 
 
 class AlarmStore:
@@ -148,5 +127,5 @@ def _is_texts(value: Any) -> bool:
 
 
 def _seconds(value: Any) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good and 0.0 <= value <= MAX_SECONDS else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0.0 <= value <= MAX_SECONDS else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from typing import TYPE_CHECKING
@@ -18,6 +19,11 @@ _LIMIT_S = 10.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _DISCOVERY = "homeassistant"
 _STATES = {"began": "ON", "ended": "OFF"}
+
+
+def is_installed() -> bool:
+    """Returns whether the extra is there."""
+    return importlib.util.find_spec("paho") is not None
 
 
 class MqttAction:
