@@ -102,15 +102,14 @@ def _entry(kept: AlarmRule) -> dict[str, Any]:
 def _rule(entry: Any) -> AlarmRule | None:
     """Reads what anybody may have changed; None where it is no rule."""
     kept = _mapping(entry)
-    what, classes, ways = kept.get("what"), kept.get("classes"), kept.get("ways")
-    if what not in get_args(What) or not _is_texts(classes) or not _is_texts(ways):
-        return None
+    what = next((known for known in get_args(What) if known == kept.get("what")), None)
+    classes, ways = _texts(kept.get("classes")), _texts(kept.get("ways"))
     for_s, every_s = _seconds(kept.get("for")), _seconds(kept.get("every"))
-    if for_s is None or every_s is None:
+    if what is None or classes is None or ways is None or for_s is None or every_s is None:
         return None
     clip, snapshot = kept.get("clip") is True, kept.get("snapshot") is True
     known = frozenset(way for way in WAYS if way in ways)
-    rule = Rule(what, tuple(classes), _text(kept.get("zone")), for_s, every_s, clip, snapshot, known)
+    rule = Rule(what, classes, _text(kept.get("zone")), for_s, every_s, clip, snapshot, known)
     return AlarmRule(rule, kept.get("on") is True)
 
 
@@ -122,8 +121,9 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) and len(value) <= _MAX_TEXT else ""
 
 
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and len(value) <= _MAX_CLASSES and all(_text(each) for each in value)
+def _texts(value: Any) -> tuple[str, ...] | None:
+    is_list = isinstance(value, list) and len(value) <= _MAX_CLASSES
+    return tuple(value) if is_list and all(_text(each) for each in value) else None
 
 
 def _seconds(value: Any) -> float | None:
