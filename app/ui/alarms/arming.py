@@ -66,6 +66,11 @@ class Arming(QObject):
         return self._source is not None
 
     @property
+    def rings(self) -> bool:
+        """Whether what the source gives is kept for a while, so that a clip can begin before its event."""
+        return self._source is not None and self._source.tap is not None
+
+    @property
     def dropped(self) -> int:
         """Frames that are missing in clips."""
         return 0 if self._source is None else self._source.dropped
