@@ -47,11 +47,14 @@ class ObjectWatch:
     """
 
     def __init__(self, detection: DetectionSettings, scene: Scene) -> None:
-        self._detection = detection
-        self._zones = scene.zones
-        self._masks = [mask.polygon for mask in scene.masks]
         self._tracker = Tracker()
         self._cuts = CutFinder()
+        self.adjust(detection, scene)
+
+    def adjust(self, detection: DetectionSettings, scene: Scene) -> None:
+        """Goes by these from now on; the objects keep their numbers."""
+        self._detection, self._zones = detection, scene.zones
+        self._masks = [mask.polygon for mask in scene.masks]
 
     def restart(self) -> None:
         """Forgets the objects: the source was lost."""

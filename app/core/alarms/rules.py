@@ -52,6 +52,9 @@ class Rule:
         zone: Only where they stand in this zone; "" for anywhere.
         for_s: Seconds.
         every_s: An event begins this long after the one before at the earliest.
+        clip: Whether its events get a clip, where clips are kept; only what is seen does.
+        snapshot: Whether they get a picture, likewise.
+        ways: By which ways its events are told, by ``Action.key``; None for all there are.
     """
 
     what: What = "seen"
@@ -59,6 +62,14 @@ class Rule:
     zone: str = ""
     for_s: float = 0.0
     every_s: float = 0.0
+    clip: bool = True
+    snapshot: bool = True
+    ways: frozenset[str] | None = None
+
+    @property
+    def keeps_clips(self) -> bool:
+        """Whether its events get a clip."""
+        return self.clip and self.what == "seen"
 
     @property
     def name(self) -> str:
@@ -179,16 +190,20 @@ class RuleBook:
         return signals
 
     def lost(self, now_s: float) -> list[Signal]:
-        """The source is lost: what was seen is over, and what is absent cannot be told."""
+        """The source is lost."""
         if self._lost_s is None:
             self._lost_s = now_s
+        return self.unseen(now_s) + self.passed(now_s)
+
+    def unseen(self, now_s: float) -> list[Signal]:
+        """Nobody looks for now: what was seen is over, and what is absent cannot be told."""
         signals = self.cut()
         for rule, state in zip(self._rules, self._states, strict=True):
             if rule.what == "absent":
                 state.since_s = None
                 if state.event is not None:
                     signals.append(_ended(state, now_s))
-        return signals + self.passed(now_s)
+        return signals
 
     def passed(self, now_s: float) -> list[Signal]:
         """Time has passed without a frame; to be called at ``next_s`` at the latest."""
