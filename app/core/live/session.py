@@ -106,6 +106,12 @@ class LiveSession:
         """The newest frame with what was found in it. Ask anew after each ``start``."""
         return self._side.route.results
 
+    @property
+    def position_s(self) -> Fraction | None:
+        """Time of the newest frame of a file; None for a live source."""
+        frame = self._side.route.last
+        return frame.pts_s if frame is not None else None
+
     def stats(self) -> LiveStats:
         """Speeds, ages and drops of this source."""
         return self._stats.snapshot(time.monotonic_ns(), self._side.route.drops - self._drops_before)
