@@ -53,7 +53,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 
 
 def add_analysis_flags(parser: argparse.ArgumentParser) -> None:
-    """How videos are analysed."""
+    """Adds the flags that say how videos are analysed."""
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="where detections are kept (default: beside each video)"
     )

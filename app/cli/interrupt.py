@@ -17,7 +17,7 @@ _PATIENCE = 3
 
 @contextlib.contextmanager
 def cancel_on_interrupt(cancel: Callable[[], None]) -> Iterator[None]:
-    """While inside, SIGINT calls ``cancel`` instead of raising in the middle of whatever runs.
+    """Has SIGINT call ``cancel``, while inside, instead of raising in the middle of whatever runs.
 
     An exception out of a wait would leave threads inside native code behind, which then crash or hang the exit.
     """
@@ -42,7 +42,7 @@ def cancel_on_interrupt(cancel: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def cancel_on_terminate(cancel: Callable[[], None]) -> Iterator[None]:
-    """While inside, SIGTERM calls ``cancel``: from ``kill``, a shutdown, who runs services, ``torchrun`` on Ctrl-C."""
+    """Has SIGTERM call ``cancel``, while inside: from ``kill``, a shutdown, a service's end, ``torchrun`` on Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's
         return

@@ -111,7 +111,7 @@ class DetectStage:
         self._route.frames.wake()
 
     def rest(self, resting: bool) -> None:
-        """Whether to leave the network alone; what is kept of a video is shown all the same."""
+        """Sets whether to leave the network alone; what is kept of a video is shown all the same."""
         self._resting = resting
         self._route.frames.wake()
 

@@ -230,7 +230,7 @@ class LiveSession:
                 self._capture.transport.step(frames)
 
     def set_loop(self, loop: bool) -> None:
-        """Whether a file begins again at its end."""
+        """Sets whether a file begins again at its end."""
         with self._lock:
             if self._capture is not None:
                 self._capture.transport.set_loop(loop)

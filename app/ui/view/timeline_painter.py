@@ -26,7 +26,7 @@ def times_text(row: ClassRow) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RowLooks:
-    """How rows look at one moment.
+    """The look of rows at one moment.
 
     Attributes:
         colours: Of the window.
