@@ -72,6 +72,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export", label="Export"),
     ActionSpec("export_many", "Export several videos…", ("Ctrl+Shift+E",), "Output", "layers"),
     ActionSpec("events", "List of events", ("E",), "Events", "list"),
+    ActionSpec("alarms", "Alarms: rules and what happened", ("W",), "Events", "bell"),
+    ActionSpec("arm", "Arm or disarm the alarms", ("Shift+W",), "Events", checkable=True),
     ActionSpec("next_event", "Next event", ("N",), "Events"),
     ActionSpec("previous_event", "Previous event", ("P",), "Events"),
     ActionSpec("panel", "Panel of settings and events", ("F9",), "Window", "sliders", checkable=True),

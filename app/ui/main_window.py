@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.frames import ImageBGR
 from app.ui.actions import make_actions
+from app.ui.alarm_control import AlarmControl
 from app.ui.appearance import Appearance
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.commands import Commands, sample_clip
@@ -97,6 +98,8 @@ class MainWindow(QMainWindow):
         """The menu on the frame."""
         self.zones = ZoneDrawing(services, self.stage, self.split, self.side, self.actions_by_name["zones"])
         self.record = RecordControl(services, self.stage.view, self.actions_by_name["record"], self)
+        self.alarms = AlarmControl(services, self.actions_by_name["arm"], self.actions_by_name["alarms"], self)
+        self.side.add(self.alarms.panel, "Alarms", "What is told of a live source, and kept (W)")
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self._event_presenter = EventPresenter(
@@ -106,6 +109,8 @@ class MainWindow(QMainWindow):
         self._connect()
         self._connect_actions()
         self._appearance = Appearance(services, self.stage, self.camera_menu, self.actions_by_name, self)
+        services.theme.changed.connect(self.alarms.show_state)  # its icon has a colour of its own
+        self.alarms.show_state()
         self._unsaved = UnsavedNotices(services, self)
         self._show_panel_state()
 
@@ -145,6 +150,7 @@ class MainWindow(QMainWindow):
         self.dialogs.hide()
         self.closed = True
         self.record.close()
+        self.alarms.close()
         stop_all(self.services)
         event.accept()
 
@@ -170,6 +176,13 @@ class MainWindow(QMainWindow):
         """Show the list of events; where zones are drawn, their list would cover it."""
         self.zones.editor.end()
         self.side.show_page(self.events.panel)
+        if not self.split.panel_open:
+            self.toggle_panel()
+
+    def show_alarms(self) -> None:
+        """Show the rules of the live source and what they found."""
+        self.zones.editor.end()
+        self.side.show_page(self.alarms.panel)
         if not self.split.panel_open:
             self.toggle_panel()
 
@@ -235,6 +248,7 @@ class MainWindow(QMainWindow):
             ("several", self.several.show),
             ("models", self.dialogs.show_models),
             ("events", self.show_events),
+            ("alarms", self.show_alarms),
             ("next_event", self.events.next_event),
             ("previous_event", self.events.previous_event),
             ("export", self._export_present),
@@ -275,6 +289,7 @@ class MainWindow(QMainWindow):
         self.zones.drawing.connect(self._notices.hush)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self.record.status.connect(self._show_recording)
+        self.alarms.status.connect(self._show_armed)
         self._event_presenter.list_wanted.connect(self.show_events)
         self.split.changed.connect(self._show_panel_state)
         self.side.changed.connect(self._page_changed)
@@ -284,6 +299,9 @@ class MainWindow(QMainWindow):
 
     def _show_recording(self, words: str) -> None:
         self.status.set_cell("recording", words)
+
+    def _show_armed(self, words: str) -> None:
+        self.status.set_cell("alarms", words)
 
     def _show_sources(self) -> None:
         self.top_bar.show_sources()

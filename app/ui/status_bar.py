@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy
 from app.ui.widgets.theme import Theme
 
 _CELLS: tuple[tuple[str, str], ...] = (
+    ("alarms", "Whether rules watch the source, and how many events began"),
     ("recording", "How long it has been recording, and how much"),
     ("seen", "What is seen in the video or image"),
     (
@@ -26,7 +27,19 @@ _CELLS: tuple[tuple[str, str], ...] = (
     ("age", "Delay of the frame on screen, from the device to the paint"),
     ("drops", "Frames skipped because a newer one was there"),
 )
-_LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model", "so_far", "seen", "recording")
+_LEAVE_FIRST = (
+    "screen",
+    "drops",
+    "camera",
+    "detector",
+    "source",
+    "age",
+    "model",
+    "so_far",
+    "seen",
+    "recording",
+    "alarms",
+)
 _GAP = 16
 _MARGIN = 16
 
