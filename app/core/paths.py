@@ -49,6 +49,11 @@ def event_index_file() -> Path:
     return platformdirs.user_data_path(APP, appauthor=False) / "events.sqlite"
 
 
+def live_events_file() -> Path:
+    """The events of cameras, streams and screens, with their pictures."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "live_events.sqlite"
+
+
 def scenes_dir() -> Path:
     """Zones, lines and masks drawn on sources."""
     return platformdirs.user_data_path(APP, appauthor=False) / "scenes"

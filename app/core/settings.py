@@ -218,6 +218,17 @@ class RecordingSettings:
         maximum=365,
         step=1,
     )
+    event_days: int = setting(
+        30,
+        "Keep live events",
+        "What a camera, stream or screen showed stays in the list of events, with a picture; what was marked or named "
+        "stays longer.",
+        unit="days",
+        minimum_label="Keep none",
+        minimum=0,
+        maximum=365,
+        step=1,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
+from app.ui.widgets.colours import Colours
 from app.ui.widgets.icons import icon
-from app.ui.widgets.theme import Colours
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def make_actions(owner: QWidget) -> dict[str, QAction]:
     return made
 
 
-def apply_theme(actions: dict[str, QAction], colours: Colours) -> None:
+def apply_theme(actions: Mapping[str, QAction], colours: Colours) -> None:
     """Give the icons the theme's colours."""
     for spec in ACTIONS:
         if spec.icon:

@@ -97,13 +97,11 @@ class StatusBar(QFrame):
         self._arrange()
 
     def _arrange(self) -> None:
-        shown = {name for name, cell in self._cells.items() if cell.text()}
+        widths = {name: cell.sizeHint().width() for name, cell in self._cells.items() if cell.text()}
         room = self.width() - 2 * _MARGIN
         for name in _LEAVE_FIRST:
-            needed = sum(self._cells[n].sizeHint().width() for n in shown) + _GAP * max(0, len(shown) - 1)
-            if needed <= room:
+            if len(widths) <= 1 or sum(widths.values()) + _GAP * (len(widths) - 1) <= room:
                 break
-            if len(shown) > 1:
-                shown.discard(name)
+            widths.pop(name, None)
         for name, cell in self._cells.items():
-            cell.setVisible(name in shown)
+            cell.setVisible(name in widths)

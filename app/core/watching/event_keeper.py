@@ -71,7 +71,8 @@ class EventKeeper:
         """Takes a frame; returns what it shows."""
         look = self._objects.look(result)
         if result.candidates is not None:  # nothing is absent only because no model is there yet
-            signals = self._book.seen(result.frame.captured_ns / 1e9, look.sightings)
+            signals = self._book.cut() if look.cut else []
+            signals += self._book.seen(result.frame.captured_ns / 1e9, look.sightings)
             self._follow_up(signals, result, look.shown)
         return look
 
