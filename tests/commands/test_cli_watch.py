@@ -86,6 +86,16 @@ def test_a_video_that_cannot_be_read_is_a_failure(capsys: Capture, tmp_path: Pat
     assert "screen 99: " in err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows plays sounds by itself")
+def test_a_computer_that_plays_no_sounds_says_so_at_once(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, out, err = run(capsys, "watch", "camera:0", "--model", "fake", "--sound")
+    assert (code, out) == (2, "")
+    check_one_line(err, "plays sounds")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
