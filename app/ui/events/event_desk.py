@@ -78,6 +78,9 @@ class EventDesk(QObject):
             feed.not_kept.connect(self._tell_not_kept)
             self.panel.said.connect(feed.say)
         self.panel.analyse.connect(self.analyser.start)
+        self.panel.key_frames.changed.connect(self._choose_key_frames)
+        services.settings.changed.connect(self._show_key_frames)
+        self._show_key_frames("source", "analyse_every")
         self.panel.case.connect(self.make_case)
         self.panel.filters.changed.connect(self._ask)
         self.panel.list.chosen.connect(self._play)
@@ -102,6 +105,13 @@ class EventDesk(QObject):
         panel.stopped.connect(every.stop_filling)
         panel.filters.changed.connect(every.ask)
         panel.list.chosen.connect(self._show_of_all)
+
+    def _choose_key_frames(self) -> None:
+        self._services.settings.set("source", "analyse_every", self.panel.key_frames.value)
+
+    def _show_key_frames(self, section: str, name: str) -> None:
+        if (section, name) == ("source", "analyse_every"):
+            self.panel.key_frames.show_value(self._services.settings.current.source.analyse_every)
 
     def _take_export(self, report: ExportReport) -> None:
         """An export or analysis has left what it found: of the video that is looked at, or of another."""
