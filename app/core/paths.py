@@ -24,6 +24,11 @@ def stream_logins_file() -> Path:
     return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "stream_logins.json"
 
 
+def alarms_file() -> Path:
+    """Rules of alarms, and where events are told, for the user's eyes only."""
+    return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "alarms.json"
+
+
 def models_dir() -> Path:
     """Imported and downloaded weights."""
     return platformdirs.user_data_path(APP, appauthor=False) / "models"

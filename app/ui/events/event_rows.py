@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 
 from app.core.events.judgements import Verdict
 from app.core.events.listing import ListedEvent, LiveFacts
+from app.ui.widgets.colours import Colours
 from app.ui.widgets.icons import draw_icon
 from app.ui.widgets.quantity_text import clock
-from app.ui.widgets.theme import Colours, Theme
+from app.ui.widgets.theme import Theme
 
 EVENT = Qt.ItemDataRole.UserRole
 """``ListedEvent`` of a row."""
