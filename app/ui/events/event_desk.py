@@ -40,6 +40,7 @@ class EventDesk(QObject):
         services: What they work with.
         view: Over which paths are drawn.
         frame_rect: Where the frame lies in it.
+        card_rect: Where it has words about a box.
         parent: Owns this object.
     """
 
@@ -49,7 +50,14 @@ class EventDesk(QObject):
     open_asked = Signal(str)
     """The user wants to see an event of another video: its path."""
 
-    def __init__(self, services: Services, view: QWidget, frame_rect: Callable[[], QRectF], parent: QWidget) -> None:
+    def __init__(
+        self,
+        services: Services,
+        view: QWidget,
+        frame_rect: Callable[[], QRectF],
+        card_rect: Callable[[], QRectF],
+        parent: QWidget,
+    ) -> None:
         super().__init__(parent)
         self._services, self._parent = services, parent
         self.case: CaseDialog | None = None
@@ -66,7 +74,7 @@ class EventDesk(QObject):
         self.all = AllEvents(services.settings, services.background, archive)
         self.all_panel = AllPanel(services.theme, self.thumbnails)
         self._wanted: tuple[Path, ListedEvent] | None = None  # an event of a video that is being opened
-        self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect))
+        self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect, card_rect))
         self.analyser.left.connect(self._take_export)
         self.analyser.known.connect(self.feed.look_again)
         services.scenes.changed.connect(self.feed.scene_changed)
