@@ -84,6 +84,7 @@ LAYERS: Mapping[str, LayerRule] = {
     "Floor": _UNARY,
     "Gelu": LayerRule((2, 7), (1, 1)),
     "HSigmoid": LayerRule((5,), (1, 1)),
+    "HardSigmoid": LayerRule((1,), (3, 3)),
     "HSwish": LayerRule((4,), (1, 1)),
     "Log": _UNARY,
     "LogSoftmax": LayerRule((5,), (1, 1), required=("axis",)),

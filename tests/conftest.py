@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import itertools
 import logging
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key  # public nowhere
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # An example may take as long as a busy machine makes it: how long is measured elsewhere, never asserted.
@@ -41,6 +43,13 @@ def _collected_now_and_then() -> Iterator[None]:
     assert not gc.isenabled()
     if next(_TESTS) % 25 == 0:
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _crashes_are_shown(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The program's own crash file takes over Python's crash report, and at its end leaves it to a captured stderr."""
+    yield
+    faulthandler.enable(request.config.stash[fault_handler_stderr_fd_key])
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,8 @@ _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")
 
 def add_flags(importing: argparse.ArgumentParser) -> None:
     """Add the options."""
-    kinds = ".pth, .caffemodel, .safetensors, .onnx, .tflite, OpenVINO .xml, TensorFlow .pb, TensorFlow.js model.json; "
-    kinds += "of the latter and of a SavedModel the folder"
+    kinds = ".pth, .caffemodel, .safetensors, .onnx, .tflite, OpenVINO .xml, TensorFlow .pb, Paddle .pdmodel, "
+    kinds += "TensorFlow.js model.json; of that and of a SavedModel the folder"
     importing.add_argument("file", type=Path, metavar="FILE", help=kinds)
     importing.add_argument("--name", required=True, metavar="N", help="what to call it")
     importing.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line, without background")
@@ -37,7 +37,9 @@ def add_flags(importing: argparse.ArgumentParser) -> None:
     importing.add_argument(
         "--compare", type=Path, metavar="IMAGE", help="show what it finds there in each way it can be understood"
     )
-    graphs = importing.add_argument_group("networks with their own graph (.onnx, .tflite, .xml, .pb), if told wrongly")
+    graphs = importing.add_argument_group(
+        "networks with their own graph (.onnx, .tflite, .xml, .pb, .pdmodel), if told wrongly"
+    )
     graphs.add_argument("--rule", choices=get_args(Rule), help="how their outputs are read")
     graphs.add_argument(
         "--size", type=_size, metavar="WxH", help="of the input, where the file leaves it open; of UltraFace, too"

@@ -98,6 +98,8 @@ class FrameResult:
         objects: What is known of each candidate's object, None while it has no number; empty likewise.
         so_far: Different objects by class, one for each label, since the source began, jumped or changed its model;
             empty where nothing was followed.
+        seen: Where ``followed``: the earlier frame, with what the network found in it; the same for all frames until
+            its next answer.
     """
 
     frame: Frame
@@ -110,6 +112,7 @@ class FrameResult:
     numbers: tuple[int | None, ...] = ()
     objects: tuple[ObjectFacts | None, ...] = ()
     so_far: tuple[int, ...] = ()
+    seen: FrameResult | None = None
 
     def unseen_s(self, row: int) -> float:
         """For how long the network has not found the object of a candidate, seconds; 0 where it did when it looked."""

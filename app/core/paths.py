@@ -24,6 +24,11 @@ def stream_logins_file() -> Path:
     return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "stream_logins.json"
 
 
+def alarms_file() -> Path:
+    """Rules of alarms, and where events are told, for the user's eyes only."""
+    return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "alarms.json"
+
+
 def models_dir() -> Path:
     """Imported and downloaded weights."""
     return platformdirs.user_data_path(APP, appauthor=False) / "models"
@@ -42,6 +47,11 @@ def judgements_file() -> Path:
 def event_index_file() -> Path:
     """The events of every video that was looked at or analysed; made anew where it is missing."""
     return platformdirs.user_data_path(APP, appauthor=False) / "events.sqlite"
+
+
+def live_events_file() -> Path:
+    """The events of cameras, streams and screens, with their pictures."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "live_events.sqlite"
 
 
 def scenes_dir() -> Path:

@@ -135,31 +135,43 @@ def _run(
     instance: InstanceLock | None,
     on_closing: Callable[[], None],
 ) -> int:
-    settings, problems = load_settings(settings_file())
-    settings, gone = with_model_here(settings)
-    problems += gone
-    try:
-        window = build_window(application, settings, settings_file())
-    except Exception as error:
-        tell_why_it_does_not_start(error)
-        raise
-    faults = UncaughtErrors(window)
-    faults.install()
-    requests = OpenRequests(instance)
-    requests.received.connect(partial(show_request, window))
-    for begins_to_close in (requests.refuse, on_closing):
-        window.closing.connect(begins_to_close)
-    try:
-        _override(window.services.settings, overrides)
-        window.show()
-        starter = _Starter(window, requests, sources, problems)
-        QTimer.singleShot(0, window, starter.begin)
-        return _until_closed(application, window)
-    finally:
-        requests.close()
-        faults.remove()
-        # Now, whole and on this thread: left to Python's collector, its parts may go on a worker's, during a paint.
-        shiboken6.delete(window)
+    signals: list[int] = []
+    windows: list[MainWindow] = []
+
+    def close(number: int) -> None:
+        signals.append(number)
+        windows[0].close_now()  # the loop calls, which runs once the window is there
+
+    # Around all of it: an interrupt that is raised while Qt lays the window out ends in Qt's code, as a crash.
+    with closing_on_interrupt(close):
+        settings, problems = load_settings(settings_file())
+        settings, gone = with_model_here(settings)
+        problems += gone
+        try:
+            window = build_window(application, settings, settings_file())
+        except Exception as error:
+            tell_why_it_does_not_start(error)
+            raise
+        windows.append(window)
+        faults = UncaughtErrors(window)
+        faults.install()
+        requests = OpenRequests(instance)
+        requests.received.connect(partial(show_request, window))
+        for begins_to_close in (requests.refuse, on_closing):
+            window.closing.connect(begins_to_close)
+        try:
+            _override(window.services.settings, overrides)
+            window.show()
+            starter = _Starter(window, requests, sources, problems)
+            QTimer.singleShot(0, window, starter.begin)
+            code = _until_closed(application, window)
+        finally:
+            requests.close()
+            faults.remove()
+            # Now, whole and on this thread: left to Python's collector, its parts may go on a worker's, during a paint.
+            shiboken6.delete(window)
+    # Not the loop's own code: Qt ends the loop a second time, with 0, because the last window closed.
+    return 128 + signals[0] if signals else code
 
 
 def _override(settings: SettingsModel, overrides: Mapping[str, Mapping[str, Any]]) -> None:
@@ -178,18 +190,9 @@ def show_request(window: MainWindow, request: OpenRequest) -> None:
 
 
 def _until_closed(application: QApplication, window: MainWindow) -> int:
-    signals: list[int] = []
-
-    def close(number: int) -> None:
-        signals.append(number)
-        window.close_now()
-
-    with closing_on_interrupt(close, window):
-        garbage = GarbageCollector(application)
-        code = application.exec()
-        garbage.close()
-    if signals:  # not the loop's own code: Qt ends the loop a second time, with 0, because the last window closed
-        return 128 + signals[0]
+    garbage = GarbageCollector(application)
+    code = application.exec()
+    garbage.close()
     if code and not window.closed:
         window.closing.emit()
         stop_all(window.services)

@@ -29,6 +29,7 @@ from detector.spec import InputSpec, ModelSpec
 SHOWN = 0.5
 """Answers with at least this score are objects."""
 _WEAK, _BEST = 0.05, 20
+_CERTAIN = 1.001  # what is more is no probability
 _OTHER_RULES: dict[Rule, tuple[Rule, ...]] = {
     "detection-output": ("nms-inside",),
     "nms-inside": ("detection-output",),
@@ -39,6 +40,8 @@ _OTHER_RULES: dict[Rule, tuple[Rule, ...]] = {
 _OF_WEIGHTS = ("channels", "priors", "size")
 _SIZES = ("320x240", "640x480")
 """Of networks whose weights fit any: the published ones."""
+_GRAPH_SIZES = ("300x300", "320x320", "416x416", "512x512", "640x640", *_SIZES)
+"""Of graphs that leave theirs open: those that SSD, SSDLite, YOLO, DETR and UltraFace are published in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def compare_alternatives(path: Path, overrides: Overrides, image: ImageBGR) -> l
 def looks(path: Path, overrides: Overrides, image: ImageBGR) -> Iterator[Look]:
     """Runs the model in ``path`` on ``image`` as it is understood, then in every other way, one after the other.
 
-    Of weights that do not tell the size of their images there are only the other ways.
+    Of files that do not tell the size of their images there are only the ways to say it.
 
     Args:
         path: As for ``import_model``.
@@ -123,15 +126,63 @@ def said(overrides: Overrides, option: str, value: str) -> Overrides:
 
 
 def _graph_looks(path: Path, kind: GraphKind, overrides: Overrides, image: ImageBGR, work: Path) -> Iterator[Look]:
-    imported = _import(path, kind, overrides, work / "as-assumed")
+    try:
+        imported = _import(path, kind, overrides, work / "as-assumed")
+    except DetectorError as error:
+        if not asks_for_size(error):
+            raise
+        yield from _sizes(path, kind, overrides, image, work, error)
+        return
+    left_open = {remedy.option for note in imported.notes for remedy in note.remedies}
     for option, value, spec in (("", "", imported.spec), *_ways(imported.spec, overrides)):
-        yield _look_by_graph(option, value, spec, imported.xml, image)
+        if option != "scores" or "rule" in left_open:  # else the whole network is known
+            look = _look_by_graph(option, value, spec, imported.xml, image)
+            if option != "scores" or look.way.best <= _CERTAIN:
+                yield look
+    if "size" in left_open:
+        given = imported.spec.input
+        yield from _sizes(path, kind, overrides, image, work, without=(given.width, given.height))
     assert imported.spec.graph is not None
     if overrides.rule is None:
         for rule in _OTHER_RULES.get(imported.spec.graph.rule, ()):
             with suppress(DetectorError):  # it does not fit, or the file says its rule itself
                 other = _import(path, kind, replace(overrides, rule=rule), work / rule)
                 yield _look_by_graph("rule", rule, other.spec, other.xml, image)
+
+
+def _sizes(
+    path: Path,
+    kind: GraphKind,
+    overrides: Overrides,
+    image: ImageBGR,
+    work: Path,
+    question: DetectorError | None = None,
+    without: tuple[int, int] = (0, 0),
+) -> Iterator[Look]:
+    """A graph that works at many sizes, at each of the usual ones that it works at.
+
+    Args:
+        path: The graph.
+        kind: Its format.
+        overrides: What the user says.
+        image: UInt8[H, W, 3] BGR.
+        work: Folder for what it becomes.
+        question: By which the file asks for its size, raised if it works at none.
+        without: (width, height) that was seen already.
+    """
+    seen, others = {without}, []
+    for size in _GRAPH_SIZES:
+        try:
+            imported = _import(path, kind, said(overrides, "size", size), work / size)
+        except DetectorError as error:  # its layers do not fit together at that size, or the file lacks more
+            others.append(error)
+            continue
+        given = imported.spec.input
+        if (given.width, given.height) not in seen:  # a side that is not open stays as it is
+            seen.add((given.width, given.height))
+            yield _look_by_graph("size", f"{given.width}x{given.height}", imported.spec, imported.xml, image)
+    if question is not None and len(others) == len(_GRAPH_SIZES):
+        raise next((error for error in others if error.remedies), question)
 
 
 def _import(path: Path, kind: GraphKind, overrides: Overrides, work: Path) -> ImportedGraph:
@@ -200,8 +251,8 @@ def _weights_looks(path: Path, overrides: Overrides, image: ImageBGR, work: Path
 
 
 def asks_for_size(error: ExplainedError) -> bool:
-    """Whether a file of weights is refused only because it does not tell the size of its images."""
-    return any(remedy.option == "size" and remedy.value in _SIZES for remedy in error.remedies)
+    """Whether a file is refused only because it does not tell the size of its images."""
+    return any(remedy.option == "size" and not remedy.omit for remedy in error.remedies)
 
 
 def _otherwise(notes: tuple[Note, ...]) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ from detector.weights import METADATA_KEY, load_arrays, load_spec
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
 _KINDS = (
     "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, .onnx, .tflite, OpenVINO .xml with its .bin, "
-    "TensorFlow .pb or TensorFlow.js model.json"
+    "TensorFlow .pb, TensorFlow.js model.json or Paddle .pdmodel with its .pdiparams"
 )
 
 

@@ -31,6 +31,7 @@ TITLES = {
     "caffe": "Caffe",
     "tensorflow": "TensorFlow",
     "torch": "PyTorch",
+    "paddle": "Paddle",
 }
 XML = "converted.xml"
 TABLES = ("detection-output", "nms-inside")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.graph_spec import GraphSpec
 from detector.importers.base import Overrides
 from detector.importers.checks import checked_spec, refuse_options
@@ -27,6 +27,7 @@ from detector.importers.graph_description import (
     title_of,
 )
 from detector.importers.graph_labels import find_labels, packed_labels
+from detector.importers.graph_paddle import import_paddle
 from detector.importers.graph_torch import import_torch
 from detector.importers.notes import Note
 from detector.importers.onnx_file import check_onnx
@@ -62,6 +63,8 @@ def import_graph(path: Path, kind: GraphKind, overrides: Overrides, work: Path) 
         imported = _tensorflow(path, overrides, work)
     elif kind == "torch":
         imported = import_torch(path, overrides, work)
+    elif kind == "paddle":
+        imported = import_paddle(path, overrides, work)
     elif kind == "caffe":
         imported = import_caffe(path, overrides, work)
     else:
@@ -78,9 +81,14 @@ def _openvino(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
     is_reversed = graph.facts.get("reverse_input_channels", "").lower() == "true" and overrides.channels is None
     if not graph.of_kind("DetectionOutput"):
         said = replace(overrides, channels="bgr") if is_reversed else overrides
-        imported = recognised(ConversionRequest(path, work / XML), "openvino", said, path)
+        imported = recognised(ConversionRequest(path, work / XML, _shape(overrides)), "openvino", said, path)
         return replace(imported, notes=(*imported.notes, _BGR)) if is_reversed else imported
-    refuse_options(overrides, ("rule", "size", "scores", "first"), f"{path.name} decodes its boxes itself")
+    refuse_options(overrides, ("rule", "scores", "first"), f"{path.name} decodes its boxes itself")
+    xml = path
+    if overrides.size is not None or any(-1 in each.outputs[0] for each in graph.of_kind("Parameter") if each.outputs):
+        xml = work / XML
+        convert_graph(ConversionRequest(path, xml, _shape(overrides)))
+        graph = replace(read_ir_graph(xml), net_name=graph.net_name, facts=graph.facts)
     spec = describe_detection_output(graph, path, overrides.labels)
     assert spec.graph is not None
     name = Note(f"Recognised as OpenVINO IR with its own DetectionOutput: {model_name(graph) or path.stem}.")
@@ -91,7 +99,7 @@ def _openvino(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
         labels, note = find_labels(path, len(spec.labels), _told(graph))
         spec = replace(spec, labels=labels or spec.labels)
         notes.append(note)
-    return ImportedGraph(replace(spec, input=given[0], graph=given[1]), path, (name, *notes))
+    return ImportedGraph(replace(spec, input=given[0], graph=given[1]), xml, (name, *notes))
 
 
 def _told(graph: IrGraph) -> tuple[str, ...]:
@@ -101,25 +109,32 @@ def _told(graph: IrGraph) -> tuple[str, ...]:
 
 def _onnx(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
     told = check_onnx(path)
-    size = None if overrides.size is None else (overrides.size[1], overrides.size[0])
-    request = ConversionRequest(path, work / XML, size)
-    return recognised(request, "onnx", overrides, path, facts=told.facts)
+    size = told.size if overrides.size is None else None
+    request = ConversionRequest(path, work / XML, size or _shape(overrides))
+    imported = recognised(request, "onnx", overrides, path, facts=told.facts)
+    if size is None:
+        return imported
+    text = f"Input: {size[1]} x {size[0]} pixels, as the file itself says; it works at other sizes, too."
+    return replace(imported, notes=(*imported.notes, Note(text, (Remedy("size", "WIDTHxHEIGHT"),))))
+
+
+def _shape(overrides: Overrides) -> tuple[int, int] | None:
+    """(height, width) that the user says."""
+    return None if overrides.size is None else (overrides.size[1], overrides.size[0])
 
 
 def _tensorflow(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
     check_tensorflow(path)
     source = path.parent if path.name == SAVED_MODEL else path
-    size = None if overrides.size is None else (overrides.size[1], overrides.size[0])
-    return recognised(ConversionRequest(source, work / XML, size), "tensorflow", overrides, path)
+    return recognised(ConversionRequest(source, work / XML, _shape(overrides)), "tensorflow", overrides, path)
 
 
 def _tflite(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
     read = read_tflite(path)
     cut = work / "cut.tflite"
     cut.write_bytes(read.content)
-    size = None if overrides.size is None else (overrides.size[1], overrides.size[0])
     request = ConversionRequest(
-        cut, work / XML, size, dequantised=tuple((each.scale, each.zero) for each in read.outputs)
+        cut, work / XML, _shape(overrides), dequantised=tuple((each.scale, each.zero) for each in read.outputs)
     )
     if read.postprocess is None:
         return recognised(request, "tflite", overrides, path, told=packed_labels(path))

@@ -70,8 +70,7 @@ def read_outputs(
     Raises:
         DetectorError: No rule fits, or not the user's; or what it answered are no numbers.
     """
-    if not all(np.isfinite(each.values).all() for each in outputs):
-        raise DetectorError("The network answers NaN or infinity to an image; its weights are damaged.")
+    check_numbers(outputs)
     kinds = _KINDS if rule is None else {rule: _KINDS[rule]} if rule in _KINDS else {}
     for read in kinds.values():
         found = read(outputs, size)
@@ -85,6 +84,12 @@ def read_outputs(
         "If they fit a rule, name that.",
         Remedy("rule", "|".join(get_args(Rule))),
     )
+
+
+def check_numbers(outputs: Sequence[Output]) -> None:
+    """Raise ``DetectorError`` where an answer is NaN or infinite."""
+    if not all(np.isfinite(each.values).all() for each in outputs):
+        raise DetectorError("The network answers NaN or infinity to an image; its weights are damaged.")
 
 
 def _with_activation(found: Reading, activation: Activation) -> Reading:
@@ -111,7 +116,7 @@ def _nms_inside(outputs: Sequence[Output], _size: tuple[int, int]) -> Reading | 
         if columns not in (6, 7) or first.size > columns * _SPARSE:
             return None
         start = columns - 6  # seven begin with the image's number
-        graph = GraphSpec("nms-inside", unit=_unit(first.reshape(-1, columns)[:, start : start + 4]))
+        graph = GraphSpec("nms-inside", unit=box_unit(first.reshape(-1, columns)[:, start : start + 4]))
         return Reading(graph, None, "yolo", "one table of boxes, scores and classes that overlap no more")
     if len(outputs) not in (3, 4):
         return None
@@ -127,7 +132,7 @@ def _nms_inside(outputs: Sequence[Output], _size: tuple[int, int]) -> Reading | 
     corner = "detection_boxes" in outputs[boxes].name.lower()
     graph = GraphSpec(
         "nms-inside", boxes=boxes, scores=scores, third=classes, form="yxyx" if corner else "xyxy",
-        unit=_unit(outputs[boxes].values), first_label=1 if corner else 0,
+        unit=box_unit(outputs[boxes].values), first_label=1 if corner else 0,
     )  # fmt: skip
     return Reading(graph, None, "", "boxes, scores and classes that overlap no more")
 
@@ -160,7 +165,7 @@ def _grid_reading(
     relative = single and not transposed and not _follows_cells(table, size, strides)
     scores = table[:, 4:]
     graph = GraphSpec(
-        "grid", form="cxcywh", unit="pixels" if relative else _unit(table[:, :4]), objectness=objectness,
+        "grid", form="cxcywh", unit="pixels" if relative else box_unit(table[:, :4]), objectness=objectness,
         transposed=transposed, strides=strides if relative else (), activation=_sigmoid_or_none(scores),
     )  # fmt: skip
     family = "yolox" if relative else "yolo"
@@ -209,7 +214,7 @@ def _dense(outputs: Sequence[Output], size: tuple[int, int]) -> Reading | None:
     if float(np.mean((boxes[:, 2:] >= boxes[:, :2]).all(axis=1))) > 0.99:
         graph = GraphSpec(
             "ssd-decoded",
-            unit=_unit(boxes),
+            unit=box_unit(boxes),
             background=background,
             activation=activation,
             **places,  # type: ignore[arg-type]
@@ -251,7 +256,8 @@ def _sigmoid_or_none(scores: Floats) -> Activation:
     return "none" if bool(((scores >= -1e-6) & (scores <= 1 + 1e-6)).all()) else "sigmoid"
 
 
-def _unit(boxes: Floats) -> BoxUnit:
+def box_unit(boxes: Floats) -> BoxUnit:
+    """Returns what boxes are measured in, by how large their numbers are."""
     finite = boxes[np.isfinite(boxes)]
     return "fraction" if float(np.abs(finite).max(initial=0)) <= _FRACTION else "pixels"
 

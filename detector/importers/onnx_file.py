@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -100,6 +101,7 @@ _OWN_DOMAINS = ("", "ai.onnx")
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 _ONLY = "Only detectors made of the usual operators can be used; nothing was loaded."
 _AGAIN = "Fetch the file again."
+_SIDES = re.compile(r"\[([1-9]\d{1,3}), ([1-9]\d{1,3})\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,13 @@ class OnnxFile:
     facts: dict[str, str]
     producer: str
     beside: tuple[Path, ...]
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) that Ultralytics notes of a network whose input leaves them open; else None."""
+        told = _SIDES.fullmatch(self.facts.get("imgsz", ""))
+        is_open = any(len(port.shape) == 4 and -1 in port.shape[1:] for port in self.inputs)
+        return None if told is None or not is_open else (int(told[1]), int(told[2]))
 
 
 def check_onnx(path: Path) -> OnnxFile:

@@ -10,15 +10,16 @@ from typing import Literal
 from detector.errors import DetectorError
 from detector.importers.base import SourceFile
 from detector.importers.caffe_network import brings_its_graph
+from detector.importers.paddle_file import is_paddle, program_beside
 from detector.importers.tensorflow_file import SAVED_MODEL, constant_names, is_tensorflow
 from detector.importers.tflite_file import IDENTIFIER
 from detector.importers.torch_graph import is_torch_graph
 
-GraphKind = Literal["openvino", "onnx", "tflite", "caffe", "tensorflow", "torch"]
+GraphKind = Literal["openvino", "onnx", "tflite", "caffe", "tensorflow", "torch", "paddle"]
 
 _SUFFIXES: dict[str, GraphKind] = {".xml": "openvino", ".onnx": "onnx", ".tflite": "tflite"}
 """For what is not told by its content: it is damaged then, and the reader of its kind says how."""
-_IN_FOLDERS = ("model.json", SAVED_MODEL)
+_IN_FOLDERS = ("model.json", SAVED_MODEL, "model.pdmodel")
 _TENSORFLOW_SSD = ("FeatureExtractor/Mobilenet", "BoxPredictor_0/ClassPredictor/")
 """Beginnings of the names that weights of TensorFlow's Object Detection API have, in its SSDs on MobileNet."""
 _ENOUGH = 512
@@ -57,6 +58,9 @@ def graph_file(path: Path) -> tuple[Path, GraphKind] | None:
             )
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
+    program = program_beside(path)
+    if program is not None or is_paddle(start, path):
+        return program or path, "paddle"
     if path.suffix.lower() == ".caffemodel":
         return (path, "caffe") if brings_its_graph(path) else None
     if is_tensorflow(start, path):

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from detector.importers.pickle_reader import DamagedPickleError, Opaque, Stand, UnknownNameError, read_pickle, stand_of
+from detector.importers.pickle_machine import DamagedPickleError, Opaque, Stand, UnknownNameError, stand_of
+from detector.importers.pickle_reader import read_pickle
 
 LONGEST_PICKLE = 32 * 2**20
 """Bytes; names and shapes take kilobytes."""

@@ -128,21 +128,33 @@ def _fix_size(openvino: Any, model: Any, size: tuple[int, int] | None, name: str
     places = (1, 2) if last else (2, 3)
     wanted = list(sides)
     wanted[0], wanted[3 if last else 1] = 1, 3
-    for place, side in zip(places, size or (None, None), strict=True):
-        wanted[place] = wanted[place] if side is None or sides[place] is not None else side
-    if None in wanted:
+    height, width = _sides(sides[places[0]], sides[places[1]], size, name)
+    wanted[places[0]], wanted[places[1]] = height, width
+    if wanted != sides:
+        model.reshape({images[0]: openvino.PartialShape(wanted)})
+    for port in others:  # as RT-DETR and D-FINE have it: boxes then come in pixels of the input
+        port.replace(operations().constant(np.array([[width, height]], port.element_type.to_dtype())).output(0))
+        model.remove_parameter(port.get_node())
+        model.validate_nodes_and_infer_types()
+
+
+def _sides(height: int | None, width: int | None, said: tuple[int, int] | None, name: str) -> tuple[int, int]:
+    """(height, width) of the input: the network's own, None where it leaves them open, and there what is said."""
+    if height is not None and width is not None and said not in (None, (height, width)):
+        raise DetectorError(
+            f"{name} takes images of {width} x {height} pixels; no other size can be chosen.",
+            "Leave the size to it.",
+            Remedy("size", omit=True),
+        )
+    if said is not None:
+        height, width = height or said[0], width or said[1]
+    if height is None or width is None:
         raise DetectorError(
             f"{name} takes images of any size, and does not say which it was trained with.",
             "Say the size.",
             Remedy("size", "WIDTHxHEIGHT"),
         )
-    if wanted != sides:
-        model.reshape({images[0]: openvino.PartialShape(wanted)})
-    for port in others:  # as RT-DETR and D-FINE have it: boxes then come in pixels of the input
-        width, height = wanted[places[1]], wanted[places[0]]
-        port.replace(operations().constant(np.array([[width, height]], port.element_type.to_dtype())).output(0))
-        model.remove_parameter(port.get_node())
-        model.validate_nodes_and_infer_types()
+    return height, width
 
 
 def _is_size(port: Any) -> bool:

@@ -31,7 +31,7 @@ def test_an_event_is_kept_and_told_and_sigterm_ends_it_in_good_order(capsys: Cap
     end = "import os, signal, sys; open(sys.argv[2], 'w').write(sys.argv[1]); os.kill(os.getppid(), signal.SIGTERM)"
     command = shlex.join([sys.executable, "-c", end, "{label}", str(tmp_path / "told")])
     files = ["--record", record, "--mode", "both", "--clips", clips, "--before", "2s", "--after", "1s"]
-    with MjpegServer(fps=20) as server:
+    with MjpegServer(20, (320, 240)) as server:
         secret = server.url.replace("http://", "http://jane:hunter2@")
         code, out, err = run(
             capsys, "watch", secret, "--model", "fake", "--on", "person", *files, "--keep-free", "1KB",

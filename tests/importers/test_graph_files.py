@@ -71,6 +71,23 @@ def test_an_open_size_is_asked_for(tmp_path: Path) -> None:
     assert not (tmp_path / "user").exists()
     given = _import(path, tmp_path, size=(64, 40)).entry.spec.input
     assert (given.width, given.height) == (64, 40)
+    (xml,) = (tmp_path / "user").rglob("*.xml")
+    with pytest.raises(DetectorError, match="no other size") as fixed:
+        _import(xml, tmp_path / "again", size=(40, 64))
+    assert [(remedy.option, remedy.omit) for remedy in fixed.value.remedies] == [("size", True)]
+
+
+def test_an_open_size_is_the_one_that_the_file_notes(tmp_path: Path) -> None:
+    path = save_ssd_decoded(tmp_path / "a.onnx", size=("h", "w"), names={"imgsz": "[40, 64]"})
+    result = _import(path, tmp_path / "1")
+    given = result.entry.spec.input
+    assert (given.width, given.height) == (64, 40)
+    assert "size" in {remedy.option for note in result.notes for remedy in note.remedies}
+    given = _import(path, tmp_path / "2", size=(96, 80)).entry.spec.input
+    assert (given.width, given.height) == (96, 80)
+    odd = save_ssd_decoded(tmp_path / "b.onnx", size=("h", "w"), names={"imgsz": "[0, 9**9]"})
+    with pytest.raises(DetectorError, match="images of any size"):
+        _import(odd, tmp_path / "3")
 
 
 def test_names_come_from_the_file_or_from_one_beside_it(tmp_path: Path) -> None:
@@ -162,6 +179,37 @@ def test_each_assumption_is_tried_otherwise_on_an_image(tmp_path: Path) -> None:
     assert found["", ""].best < 0.8
     assert ways[0] == max(ways, key=lambda way: way.sharpness)
     assert (ways[0].option, ways[0].objects) == ("scale", 1)
+
+
+def test_an_open_size_is_tried_in_the_usual_ones(tmp_path: Path) -> None:
+    said = Overrides(channels="rgb", scale="0-255", fit="warp", scores="none", rule="ssd-decoded")
+    ways = compare_alternatives(save_ssd_decoded(tmp_path / "a.onnx", size=("h", 320)), said, RED)
+    heights = (300, 320, 416, 512, 640, 240, 480)
+    assert {(way.option, way.value) for way in ways} == {("size", f"320x{height}") for height in heights}
+    assert all(way.objects == 1 for way in ways)
+
+
+def test_a_size_that_layers_do_not_fit_together_at_is_left_out(tmp_path: Path) -> None:
+    said = Overrides(channels="rgb", scale="0-255", fit="warp", scores="none")
+    some = compare_alternatives(_save_for_area(tmp_path / "some.onnx", 320 * 240), said, RED)
+    assert [(way.option, way.value) for way in some] == [("size", "320x240")]
+    with pytest.raises(DetectorError, match="images of any size"):
+        compare_alternatives(_save_for_area(tmp_path / "none.onnx", 999), said, RED)
+
+
+def _save_for_area(path: Path, pixels: int) -> Path:
+    """A network of an open size that has to have so many pixels."""
+    nodes, constants = scores_of(1200, 3, first=1)
+    boxes = np.tile(np.array([0.0, 0.0, 0.5, 0.5], np.float32), (1, 1200, 1))
+    constants |= {"given": boxes, "zero": np.zeros((1, 3, pixels), np.float32), "line": np.array([1, 3, -1], np.int64)}
+    nodes += [
+        node("Reshape", "images line", "flattened"),
+        node("Mul", "flattened zero", "nothing"),
+        node("ReduceSum", "nothing", "nought", keepdims=0),
+        node("Add", "given nought", "boxes"),
+        node("Softmax", "table", "scores", axis=2),
+    ]
+    return onnx_model(path, nodes, constants, {"scores": [1, 1200, 3], "boxes": [1, 1200, 4]}, size=("h", "w"))
 
 
 # -- hostile ONNX ------------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from tools.fuzz.images import images_target
 from tools.fuzz.ir import checker_target, survival_target
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.networks import caffe_graph_target, caffe_network_target, prototxt_target, tensorflow_target
+from tools.fuzz.paddle import paddle_target, paddle_weights_target
 from tools.fuzz.run import Target
 from tools.fuzz.store import store_target
 from tools.fuzz.tfjs import tfjs_import_target, tfjs_target
@@ -146,6 +147,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "caffe-graph": caffe_graph_target,
     "prototxt": prototxt_target,
     "tensorflow": tensorflow_target,
+    "paddle": paddle_target,
+    "paddle-weights": paddle_weights_target,
     "images": images_target,
     "export": video_target,
     "store": store_target,

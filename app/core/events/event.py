@@ -66,6 +66,7 @@ class Event:
         still_s: Its longest standstill, seconds.
         zones: Its stays in zones, by time.
         crossings: The lines it crossed, by time.
+        tracks: Numbers in the tracking of all its parts, in their order.
     """
 
     id: int
@@ -81,6 +82,7 @@ class Event:
     still_s: float
     zones: tuple[ZoneVisit, ...] = ()
     crossings: tuple[Crossing, ...] = ()
+    tracks: tuple[int, ...] = ()
 
     @property
     def start_s(self) -> float:

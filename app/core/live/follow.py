@@ -154,6 +154,7 @@ class FollowStage:
             followed=True,
             numbers=tuple(each.tracker_id for each in order),
             objects=tuple(_facts(each, float(answer.frame.time_s)) for each in order),
+            seen=answer,
         )
 
     def _broken(self, error: BaseException) -> None:

@@ -18,6 +18,7 @@ from app.core.sources.alpha import on_black
 from app.core.sources.crop import NO_CROP, Crop
 from app.core.sources.fitting import fitted
 from app.core.sources.orientation import Image, Orientation
+from app.core.sources.side_data import side_data_of
 
 _SMPTE170M = 5
 _BOTTOM_FIRST = (3, 4)  # AV_FIELD_BB; AV_FIELD_TB: top coded first, bottom shown first
@@ -121,7 +122,7 @@ def _flat(image: Image) -> Image:
 
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
-    matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)  # type: ignore[call-overload] # the stubs say str
-    if matrix is None or len(bytes(matrix)) < 36:
+    matrix = side_data_of(frame, SideDataType.DISPLAYMATRIX)
+    if len(matrix) < 36:
         return Orientation()
-    return Orientation.from_display_matrix(np.frombuffer(bytes(matrix), "<i4"))
+    return Orientation.from_display_matrix(np.frombuffer(matrix, "<i4"))

@@ -59,7 +59,8 @@ class WatchRequest:
             drawn: Whether it is the one that records frames with their boxes.
         """
         folder = self.record if self.mode in ("drawn" if drawn else "clean", "both") else None
-        clips = self.clips if drawn == (self.mode == "drawn") else None
+        clipped = self.clips is not None and any(rule.keeps_clips for rule in self.rules)
+        clips = self.clips if clipped and drawn == (self.mode == "drawn") else None
         if folder is None and clips is None:
             return None
         longest_s = max((rule.for_s for rule in self.rules if rule.what == "seen"), default=0.0)

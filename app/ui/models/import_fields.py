@@ -46,7 +46,7 @@ def applicable(seen: RecognisedModel, chosen: Overrides) -> frozenset[str]:
     options |= _GRAPHS
     if spec.graph.element in ("f32", "f16"):
         options.add("scale")
-    if spec.graph.rule in _READ:
+    if spec.graph.rule in _READ and "rule" in options:  # else the whole network is known
         options.add("scores")
     return frozenset(options)
 

@@ -127,6 +127,7 @@ class ImportPictures(QWidget):
     def _ended(self) -> None:
         self.work.hide()
         if not self.cards:
+            self.words.setText("It runs in none of the ways that were tried.")
             return
         best = self.cards[0].picture
         self.cards[0].show_rank(best.way.sharpness > 0)

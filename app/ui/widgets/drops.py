@@ -13,7 +13,7 @@ DropKind = Literal["nothing", "video", "image", "folder", "weights", "mixed"]
 
 VIDEOS = VIDEO_ENDINGS
 IMAGES = tuple(IMAGE_SUFFIXES)
-WEIGHTS = (".safetensors", ".pth", ".pt", ".xml", ".onnx", ".tflite", ".caffemodel", ".pb", ".json")
+WEIGHTS = (".safetensors", ".pth", ".pt", ".xml", ".onnx", ".tflite", ".caffemodel", ".pb", ".pdmodel", ".json")
 _DESCRIPTION = "model.json"
 """The description of a TensorFlow.js model; what is dropped with it are the shards beside it."""
 

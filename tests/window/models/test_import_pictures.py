@@ -185,9 +185,9 @@ def test_without_a_frame_the_user_is_asked_for_a_picture(
 # -- which choices there are -------------------------------------------------------------------------------------------
 
 
-def _graph(rule: Rule, **more: str) -> RecognisedModel:
+def _graph(rule: Rule, *left_open: str, **more: str) -> RecognisedModel:
     spec = replace(described("model"), graph=GraphSpec(rule, **more))  # type: ignore[arg-type]
-    return RecognisedModel(spec, (Note("Recognised."),))
+    return RecognisedModel(spec, (Note("Recognised.", tuple(map(Remedy, left_open))),))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,8 @@ def _graph(rule: Rule, **more: str) -> RecognisedModel:
     [
         (_graph("detection-output"), {"labels", "channels", "fit", "scale"}),
         (_graph("tflite-ssd", element="u8"), {"labels", "channels", "fit"}),
-        (_graph("grid"), {"labels", "channels", "fit", "scale", "scores"}),
+        (_graph("grid", "rule"), {"labels", "rule", "channels", "fit", "scale", "scores"}),
+        (_graph("ssd-raw", "size"), {"labels", "size", "channels", "fit", "scale"}),
         (RecognisedModel(described("model"), ()), {"labels"}),
         (
             RecognisedModel(described("model"), (Note("Size assumed.", (Remedy("size", "640x480"),)),)),

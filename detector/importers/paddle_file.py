@@ -1,0 +1,292 @@
+"""Reading of Paddle's inference models what must be known before an engine sees them. No Paddle.
+
+A model is a program (``.pdmodel``, or ``__model__``) and its weights (``.pdiparams``, ``__params__``), one after the
+other by their names. The program's operators are held to the table below, and the weights to what the program says of
+them. The schema is our own, minimal statement of framework.proto (PaddlePaddle/Paddle, paddle/fluid/framework).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from detector.errors import DetectorError
+from detector.importers.first_bytes import start_of
+from detector.importers.protobuf_wire import Message, Schema, WireError, read_message
+from detector.safetensors_file import MAX_FILE_BYTES
+
+_TENSOR: Schema = {1: ("kind", "whole"), 2: ("dims", "whole")}
+_VARIABLE: Schema = {
+    1: ("name", "text"),
+    2: ("type", {1: ("kind", "whole"), 3: ("dense", {1: ("tensor", _TENSOR)})}),
+    3: ("persistable", "whole"),
+}
+_ENDS: Schema = {1: ("parameter", "text"), 2: ("arguments", "text")}
+_ATTRIBUTE: Schema = {1: ("name", "text"), 2: ("kind", "whole"), 3: ("whole", "whole"), 4: ("real", "real")}
+_OPERATOR: Schema = {1: ("inputs", _ENDS), 2: ("outputs", _ENDS), 3: ("type", "text"), 4: ("attrs", _ATTRIBUTE)}
+_PROGRAM: Schema = {
+    1: ("blocks", {3: ("vars", _VARIABLE), 4: ("ops", _OPERATOR)}),
+    4: ("version", {1: ("number", "whole")}),
+}
+
+OPERATORS = frozenset(
+    (
+        "feed", "fetch", "assign", "assign_value", "cast", "dropout", "share_data",
+        # Convolutions, pooling, normalisation
+        "batch_norm", "sync_batch_norm", "bilinear_interp", "bilinear_interp_v2", "conv2d", "conv2d_transpose",
+        "deformable_conv", "deformable_conv_v1", "depthwise_conv2d", "depthwise_conv2d_transpose", "group_norm",
+        "grid_sampler", "layer_norm", "matmul", "matmul_v2", "max_pool2d_with_index", "nearest_interp",
+        "nearest_interp_v2", "pool2d",
+        # Activations and arithmetic
+        "abs", "ceil", "clip", "cos", "cumsum", "elementwise_add", "elementwise_div", "elementwise_floordiv",
+        "elementwise_max", "elementwise_min", "elementwise_mod", "elementwise_mul", "elementwise_pow",
+        "elementwise_sub", "equal", "exp", "floor", "gelu", "greater_equal", "greater_than", "hard_sigmoid",
+        "hard_swish", "leaky_relu", "less_equal", "less_than", "log", "logical_and", "logical_not", "logical_or",
+        "not_equal", "pow", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_sum", "relu", "relu6",
+        "round", "rsqrt", "scale", "sigmoid", "silu", "sin", "softmax", "softplus", "sqrt", "sum", "swish", "tanh",
+        # Shapes
+        "arg_max", "arg_min", "concat", "expand_as_v2", "expand_v2", "fill_any_like", "fill_constant",
+        "fill_constant_batch_size_like", "flatten_contiguous_range", "flip", "gather", "gather_nd", "linspace",
+        "meshgrid", "pad3d", "range", "reshape2", "shape", "slice", "split", "squeeze2", "stack", "strided_slice",
+        "tile", "top_k_v2", "transpose2", "unsqueeze2", "unstack", "where",
+        # Detection
+        "box_coder", "matrix_nms", "multiclass_nms3", "prior_box", "yolo_box",
+    )
+)  # fmt: skip
+"""What detectors are made of: nothing that reads files, loops or keeps variables."""
+
+SUPPRESSING = ("multiclass_nms3", "matrix_nms")
+_ITEM_BYTES = {0: 1, 1: 2, 2: 4, 3: 8, 4: 2, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2}
+_DENSE = 7
+_BLOCKS = (8, 10)  # kinds of attributes that name blocks
+_MOST_VALUES = 3_000_000  # a program tells of every operator where in the source it was called
+_MAX_ELEMENTS = 2**28
+_MAX_DESCRIPTION = 1024
+_HEADER = struct.Struct("<IQIi")
+_PARTS = {".pdmodel": ".pdiparams", "__model__": "__params__"}
+_START = re.compile(rb"\x0a[\x80-\xff]{0,9}[\x00-\x7f]\x08\x00\x10(\xff{9}\x01|\x00)[\x1a\x22]")
+_AGAIN = "Fetch the file again."
+_ONLY = "Only detectors made of the usual operators can be used; nothing was loaded."
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """The operator that thins out the boxes at the end of a program.
+
+    Attributes:
+        background: Number of the class that it leaves out; -1 for none.
+        limit: Of overlaps; None where it lowers scores instead.
+    """
+
+    background: int
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaddleFile:
+    """What a Paddle model says about itself.
+
+    Attributes:
+        weights: The file beside it.
+        image: Name of the input that takes the image.
+        sides: (height, width) of that; None where it leaves one open.
+        others: Names of the other inputs.
+        suppression: What ends it; None where it gives all boxes.
+    """
+
+    weights: Path
+    image: str
+    sides: tuple[int, int] | None
+    others: tuple[str, ...]
+    suppression: Suppression | None
+
+
+def is_paddle(start: bytes, path: Path) -> bool:
+    """Whether a file that begins with ``start`` is a Paddle program: one block, the first."""
+    return path.suffix.lower() == ".pdmodel" or path.name == "__model__" or _START.match(start) is not None
+
+
+def program_beside(path: Path) -> Path | None:
+    """Returns the program whose weights ``path`` holds, by its name; None for other files.
+
+    Raises:
+        DetectorError: It is missing.
+    """
+    for program, weights in _PARTS.items():
+        if weights in (path.suffix.lower(), path.name):
+            found = path.with_suffix(program) if program.startswith(".") else path.with_name(program)
+            if not found.is_file():
+                raise DetectorError(
+                    f"{path.name} holds the weights of a Paddle model, whose {found.name} is missing beside it.",
+                    "Both files make up the model.",
+                )
+            return found
+    return None
+
+
+def read_paddle(path: Path) -> PaddleFile:
+    """Make sure that an engine may read a model.
+
+    Raises:
+        DetectorError: It cannot be read, is cut off or damaged, or holds what no detector needs.
+    """
+    block = _block(path)
+    variables = {_text(each, "name"): each for each in block.get("vars", [])}
+    operators = block.get("ops", [])
+    stored = sorted(
+        name
+        for name, each in variables.items()
+        if _last(each, "persistable", 0) and not name.endswith(("feed", "fetch"))
+    )
+    inputs = _checked_order(operators, variables, set(stored), path)
+    image, sides = _image(inputs, variables, path)
+    weights = _weights_of(path)
+    if stored:
+        _check_weights(weights, path, [(name, _shape(variables[name])) for name in stored])
+    ends = [each for each in operators if _text(each, "type") in SUPPRESSING]
+    if len(ends) > 1:
+        raise DetectorError(f"{path.name} suppresses overlaps {len(ends)} times; a detector does it once.")
+    others = tuple(name for name in inputs if name != image)
+    return PaddleFile(weights, image, sides, others, _suppression(ends[0]) if ends else None)
+
+
+def _block(path: Path) -> Message:
+    start_of(path)
+    try:
+        with path.open("rb") as file:
+            message = read_message(file, os.fstat(file.fileno()).st_size, _PROGRAM, _MOST_VALUES)
+    except WireError as error:
+        raise DetectorError(f"{path.name} is cut off, damaged or no Paddle program: {error}.", _AGAIN) from error
+    except OSError as error:
+        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    blocks = message.get("blocks", [])
+    if not blocks or not blocks[0].get("ops"):
+        raise DetectorError(f"{path.name} is cut off, damaged or no Paddle program: it has no operators.", _AGAIN)
+    if len(blocks) > 1:
+        raise DetectorError(f"{path.name} holds loops or branches, which are not supported.", _ONLY)
+    number = _last(_last(message, "version", {}), "number", 0)
+    if 0 < number < 2_000_000:
+        raise DetectorError(f"{path.name} was written by a Paddle older than 2.0.", "Export it by a newer one.")
+    found: Message = blocks[0]
+    return found
+
+
+def _checked_order(
+    operators: Sequence[Message], variables: dict[str, Message], known: set[str], path: Path
+) -> tuple[str, ...]:
+    """Names of the inputs. Every operator takes what was there before it."""
+    inputs = []
+    for each in operators:
+        kind = _text(each, "type")
+        if kind not in OPERATORS:
+            raise DetectorError(f"The model contains an operator {_shown(kind)}, which detectors do not use.", _ONLY)
+        if any(_last(attribute, "kind", 0) in _BLOCKS for attribute in each.get("attrs", [])):
+            raise DetectorError(f"The model's operator {_shown(kind)} holds a program of its own.", _ONLY)
+        taken, given = (
+            [name for end in each.get(side, []) for name in end.get("arguments", [])] for side in ("inputs", "outputs")
+        )
+        loose = [] if kind == "feed" else [name for name in taken if name not in known]
+        if loose or not variables.keys() >= {*taken, *given}:
+            raise DetectorError(f"{path.name} is damaged: an operator takes or gives what is nowhere named.", _AGAIN)
+        if kind == "feed":
+            inputs += given[:1]
+        if (kind == "feed" and len(given) != 1) or (kind == "fetch" and len(taken) != 1):
+            raise DetectorError(f"{path.name} is damaged: one of its inputs or outputs has no name.", _AGAIN)
+        known.update(given)
+    return tuple(inputs)
+
+
+def _image(inputs: Sequence[str], variables: dict[str, Message], path: Path) -> tuple[str, tuple[int, int] | None]:
+    """Name of the input for images, and its (height, width)."""
+    images = [name for name in inputs if len(_shape(variables[name])) == 4]
+    if len(images) != 1 or len(set(inputs)) != len(inputs):
+        raise DetectorError(f"{path.name} has {len(images)} inputs for images; a detector here has one.")
+    _, channels, height, width = _shape(variables[images[0]])
+    if channels not in (3, -1):
+        raise DetectorError(f"{path.name} takes {channels} channels, not one image in colour.")
+    return images[0], (height, width) if min(height, width) > 0 else None
+
+
+def _suppression(operator: Message) -> Suppression:
+    told = {_text(each, "name"): each for each in operator.get("attrs", [])}
+    background = _last(told.get("background_label", {}), "whole", -1)
+    limit = _last(told.get("nms_threshold", {}), "real", None)
+    return Suppression(max(background, -1), limit if _text(operator, "type") == SUPPRESSING[0] else None)
+
+
+# -- weights -----------------------------------------------------------------------------------------------------------
+
+
+def _weights_of(path: Path) -> Path:
+    if path.name == "__model__":
+        return path.with_name(_PARTS[path.name])
+    return path.with_suffix(_PARTS[".pdmodel"])
+
+
+def _check_weights(path: Path, program: Path, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+    """Every tensor is there in its shape, and nothing besides."""
+    try:
+        if not path.is_file():
+            raise DetectorError(f"{path.name} is missing beside {program.name}.", "Both files make up the model.")
+        start_of(path)
+        with path.open("rb") as file:
+            left = os.fstat(file.fileno()).st_size
+            if left > MAX_FILE_BYTES:
+                raise DetectorError(f"{path.name} is larger than {MAX_FILE_BYTES >> 20} MiB.")
+            for name, shape in stored:
+                left = _skip_tensor(file, left, name, shape, path)
+    except OSError as error:
+        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    if left:
+        raise DetectorError(f"{path.name} does not belong to {program.name}: {left} bytes of it are left over.", _AGAIN)
+
+
+def _skip_tensor(file: BinaryIO, left: int, name: str, shape: tuple[int, ...], path: Path) -> int:
+    """Goes to the next tensor; returns how many bytes are left."""
+    cut = DetectorError(f"{path.name} is cut off or damaged at {_shown(name)}.", _AGAIN)
+    header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        raise cut
+    _, levels, _, length = _HEADER.unpack(header)
+    if levels or not 0 < length <= min(_MAX_DESCRIPTION, left - _HEADER.size):
+        raise cut
+    try:
+        told = read_message(io.BytesIO(file.read(length)), length, _TENSOR)
+    except WireError as error:
+        raise cut from error
+    size, dims = _ITEM_BYTES.get(_last(told, "kind", -1), 0), tuple(told.get("dims", []))
+    if not size or dims != shape or any(side < 0 for side in dims) or math.prod(dims) > _MAX_ELEMENTS:
+        raise cut
+    left -= _HEADER.size + length + math.prod(dims) * size
+    if left < 0:
+        raise cut
+    file.seek(math.prod(dims) * size, os.SEEK_CUR)
+    return left
+
+
+def _shape(variable: Message) -> tuple[int, ...]:
+    """-1 for an axis of any length; () for what is no plain tensor."""
+    kind: Message = _last(variable, "type", {})
+    if _last(kind, "kind", -1) != _DENSE:
+        return ()
+    return tuple(_last(_last(kind, "dense", {}), "tensor", {}).get("dims", []))
+
+
+def _last(message: Message, key: str, default: Any) -> Any:
+    values = message.get(key)
+    return values[-1] if values else default
+
+
+def _text(message: Message, key: str) -> str:
+    return str(_last(message, key, ""))
+
+
+def _shown(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())[:60] or "without a name"
