@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from av.codec.hwaccel import HWAccel
 
 from app.core.candidate_cache.store import CandidateStore
 from app.core.export import analysis_reader, card_trial
@@ -23,6 +24,7 @@ from app.core.frames import DecodedFrame
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources import card as card_module
+from app.core.sources.card import Card
 from app.core.sources.image_sequence import FrameReader
 from app.core.sources.video import VideoReader
 from detector.detections import Candidates
@@ -156,6 +158,29 @@ def test_a_card_that_decodes_otherwise_is_not_used(
 ) -> None:
     at_pace(monkeypatch, 2.0, 1.0)
     assert try_card(source, card).refusal == refusal
+
+
+class Other(Card):
+    """Asks FFmpeg for a kind of device that has no decoder for the film, or for NVDEC where there is no card."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(torch.device("cpu"))
+        self._kind = kind
+
+    def accelerator(self) -> HWAccel | None:
+        context: dict[str, object] = {"primary_ctx": "0", "current_ctx": "1"}
+        return HWAccel(self._kind, options=context, is_hw_owned=True)
+
+
+def test_what_ffmpeg_decodes_by_itself_after_all_is_told_apart(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_pace(monkeypatch, 2.0, 1.0)
+    assert try_card(source, Other("qsv")).refusal == "frames do not stay on the card"
+
+
+def test_a_file_that_ffmpeg_cannot_open_for_a_card_is_left_to_the_processor(source: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a card")
+    assert try_card(source, Other("cuda")).refusal.startswith("AppError: ")
 
 
 def request_of(source: Path, folder: Path, detect_every: int = 1) -> ExportRequest:
