@@ -44,6 +44,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     sources = [_source(source) for source in options.sources]
     if len(set(sources)) < len(sources):
         raise UsageError("A source is named twice.", "Name each once.")
+    if options.virtual_camera:
+        _check_virtual_camera(sources)
     requests = _requests(options, sources, console)
     actions = actions_of(options)
     from app.core.alarms.delivery import Delivery
@@ -110,7 +112,16 @@ def _common_request(options: argparse.Namespace, rules: Sequence[Rule], console:
         segment_s=options.segment,
         limits=FolderLimits(options.max_size, options.max_days),
         min_free=options.keep_free,
+        virtual_camera=options.virtual_camera,
     )
+
+
+def _check_virtual_camera(sources: Sequence[str]) -> None:
+    from app.core.watching.virtual_camera import check_virtual_camera
+
+    if len(sources) > 1:
+        raise UsageError("A virtual camera shows one source.", "Name one, or leave out --virtual-camera.")
+    check_virtual_camera()
 
 
 def _source(source: str) -> str:
