@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +33,9 @@ def add_watch_options(parser: argparse.ArgumentParser) -> None:
     _add_files(parser)
     _add_alarms(parser)
     parser.add_argument("--for", dest="for_s", type=seconds, metavar="S", help="end after this long, such as 8h")
+    parser.add_argument(
+        "--virtual-camera", action="store_true", help="other programs see the view with its boxes as a camera"
+    )
     parser.add_argument("--health", type=Path, metavar="FILE", help="keep figures in this file, renewed every minute")
     add_detection_flags(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing on stderr but errors")
@@ -86,6 +88,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
 def _add_alarms(parser: argparse.ArgumentParser) -> None:
     alarms = parser.add_argument_group("who is told (nobody, unless set)")
     alarms.add_argument("--notify", action="store_true", help="a notification on the desktop")
+    alarms.add_argument("--sound", action="store_true", help="a sound when an event begins")
     alarms.add_argument(
         "--run",
         metavar="'PROGRAM …'",
@@ -138,7 +141,7 @@ def rules_of(options: argparse.Namespace, scene: Scene) -> tuple[Rule, ...]:
     zone = scene.zone(options.zone).name if options.zone else ""  # as it is spelled there
     every_s = options.every
     wanted = [*options.on]
-    told = options.clips or options.notify or options.run or options.post or options.mqtt
+    told = options.clips or options.notify or options.sound or options.run or options.post or options.mqtt
     if not wanted and not options.absent and options.gone is None and told:
         wanted = [(_ANY,)]
     rules = [Rule("seen", _classes(classes), zone, options.min_duration, every_s) for classes in wanted]
@@ -158,29 +161,20 @@ def actions_of(options: argparse.Namespace) -> list[Action]:
     Raises:
         UsageError: A program, address or placeholder cannot be used.
     """
-    from app.core.alarms.actions import CommandAction, NotifyAction, PostAction
-    from app.core.alarms.mqtt import MqttAction
+    from app.core.alarms.ways import AlarmWays, actions_of_ways
 
-    actions: list[Action] = []
+    given = {
+        "notify": options.notify,
+        "sound": options.sound,
+        "command": options.run is not None,
+        "post": options.post is not None,
+        "mqtt": options.mqtt is not None,
+    }
     try:
-        if options.run is not None:
-            actions.append(CommandAction(_split(options.run)))
-        if options.post is not None:
-            actions.append(PostAction(_address(options.post)))
-        if options.mqtt is not None:
-            actions.append(MqttAction(_address(options.mqtt)))
-        if options.notify:
-            actions.append(NotifyAction())
+        ways = AlarmWays(options.run or "", _address(options.post or ""), _address(options.mqtt or ""))
+        return actions_of_ways([way for way, is_given in given.items() if is_given], ways)
     except AppError as error:
         raise UsageError(error.message, error.hint) from error
-    return actions
-
-
-def _split(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError:
-        raise AppError("A quotation mark in --run is not closed.", "Close it.") from None
 
 
 def _address(given: str) -> str:

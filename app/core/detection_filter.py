@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from app.core.errors import AppError
@@ -31,6 +30,8 @@ def left_out(classes: Sequence[str], labels: Sequence[str], model: str) -> str:
 
 def closest(name: str, labels: Sequence[str]) -> str:
     """Returns the label that is spelled most like ``name``; "" where none is much like it."""
+    import difflib
+
     return next(iter(difflib.get_close_matches(name, labels, n=1)), "")
 
 

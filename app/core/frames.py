@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.detections import Candidates
+from detector.runtime.base import AnyFrame, on_host
 
 ImageBGR = npt.NDArray[np.uint8]
 """UInt8[H, W, 3]."""
@@ -97,6 +98,8 @@ class FrameResult:
         objects: What is known of each candidate's object, None while it has no number; empty likewise.
         so_far: Different objects by class, one for each label, since the source began, jumped or changed its model;
             empty where nothing was followed.
+        seen: Where ``followed``: the earlier frame, with what the network found in it; the same for all frames until
+            its next answer.
     """
 
     frame: Frame
@@ -109,6 +112,7 @@ class FrameResult:
     numbers: tuple[int | None, ...] = ()
     objects: tuple[ObjectFacts | None, ...] = ()
     so_far: tuple[int, ...] = ()
+    seen: FrameResult | None = None
 
     def unseen_s(self, row: int) -> float:
         """For how long the network has not found the object of a candidate, seconds; 0 where it did when it looked."""
@@ -141,16 +145,27 @@ class DecodedFrame:
     """A decoded frame for an export.
 
     Attributes:
-        image_bgr: UInt8[H, W, 3], upright, contiguous.
+        image: UInt8[H, W, 3], upright, contiguous; or the same on a graphics card, in an analysis that paints nothing.
         index: Running number, from 0.
         pts_s: Seconds from the first frame, exact.
         conversion: What was done to it; the same for all frames of a file.
     """
 
-    image_bgr: ImageBGR
+    image: AnyFrame
     index: int
     pts_s: Fraction
     conversion: FrameConversion = UNCHANGED
+
+    @property
+    def image_bgr(self) -> ImageBGR:
+        """UInt8[H, W, 3] in host memory; fetched at each call where it lies on a card."""
+        return on_host(self.image)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, pixels."""
+        height, width = self.image.shape[:2]
+        return width, height
 
 
 @dataclass(frozen=True, slots=True)

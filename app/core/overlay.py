@@ -35,7 +35,7 @@ _FADED_AFTER_S, _LEAST_OPACITY = 1.0, 0.35
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How an image is shown.
+    """The view of an image.
 
     Attributes:
         scale: View pixels per image pixel.
@@ -140,19 +140,11 @@ def layout(
     Returns:
         One mark for each detection whose box touches the image, best last.
     """
-    left, top = view.offset
-    image = (left, top, left + frame_size[0] * view.scale, top + frame_size[1] * view.scale)
-    visible = image if view.viewport is None else _intersection(image, view.viewport)
+    rects, visible = _placed(detections, frame_size, view)
     names = [label_of(labels, class_id) for class_id in detections.class_ids.tolist()]
-    rects = detections.boxes_xyxy * view.scale + np.array((left, top, left, top))  # [N, 4] float64
-    rects = np.minimum(np.maximum(rects, image[:2] * 2), image[2:] * 2)
-    texts = [
-        label_text(name, score, look, track)
-        for name, score, track in zip(names, detections.scores.tolist(), tracks or (None,) * len(names), strict=True)
-    ]
     placer = _LabelPlacer(visible, look.label_size * view.unit, measure)
     line_width = look.line_width * view.unit
-    placed = placer.place_all(rects, texts, line_width)
+    placed = placer.place_all(rects, _texts(detections, names, look, tracks), line_width)
     fill = min(max(look.fill, 0.0), 100.0) / 100.0
     colours = model_colours(tuple(labels), look.palette)
     marks: list[BoxMark] = []
@@ -161,12 +153,27 @@ def layout(
         if x2 <= x1 or y2 <= y1:
             continue
         colour = colours.get(name) or class_colour(name, look.palette)
-        rect = (x1, y1, x2, y2)
         size, padding = placer.text_size, placer.padding
         line, opacity = (line_width, 1.0) if unseen <= 0 else (line_width * _UNSEEN_LINE, _opacity(unseen))
-        ink = text_colour(colour)
+        rect, ink = (x1, y1, x2, y2), text_colour(colour)
         marks.append(BoxMark(rect, text, label_rect, size, padding, colour, ink, line, fill, row, opacity))
     return tuple(reversed(marks))
+
+
+def _texts(
+    detections: Detections, names: Sequence[str], look: OverlaySettings, tracks: Sequence[int | None]
+) -> list[str]:
+    found = zip(names, detections.scores.tolist(), tracks or (None,) * len(names), strict=True)
+    return [label_text(name, score, look, track) for name, score, track in found]
+
+
+def _placed(detections: Detections, frame_size: tuple[int, int], view: View) -> tuple[Floats, Rect]:
+    """Returns where the boxes lie, Float64[N, 4] xyxy, and what of the image is seen, both in the view's pixels."""
+    left, top = view.offset
+    image = (left, top, left + frame_size[0] * view.scale, top + frame_size[1] * view.scale)
+    rects = detections.boxes_xyxy * view.scale + np.array((left, top, left, top))
+    rects = np.minimum(np.maximum(rects, image[:2] * 2), image[2:] * 2)
+    return rects, image if view.viewport is None else _intersection(image, view.viewport)
 
 
 def _opacity(unseen_s: float) -> float:

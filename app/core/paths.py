@@ -24,13 +24,18 @@ def stream_logins_file() -> Path:
     return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "stream_logins.json"
 
 
+def alarms_file() -> Path:
+    """Rules of alarms, and where events are told, for the user's eyes only."""
+    return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "alarms.json"
+
+
 def models_dir() -> Path:
     """Imported and downloaded weights."""
     return platformdirs.user_data_path(APP, appauthor=False) / "models"
 
 
 def speeds_file() -> Path:
-    """How fast models ran here."""
+    """Returns the file of how fast models ran here."""
     return platformdirs.user_data_path(APP, appauthor=False) / "speeds.json"
 
 
@@ -42,6 +47,11 @@ def judgements_file() -> Path:
 def event_index_file() -> Path:
     """The events of every video that was looked at or analysed; made anew where it is missing."""
     return platformdirs.user_data_path(APP, appauthor=False) / "events.sqlite"
+
+
+def live_events_file() -> Path:
+    """The events of cameras, streams and screens, with their pictures."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "live_events.sqlite"
 
 
 def scenes_dir() -> Path:
@@ -70,7 +80,7 @@ def crashes_dir() -> Path:
 
 
 def place_dir() -> Path:
-    """How windows of one session find each other."""
+    """Returns the folder by which windows of one session find each other."""
     return platformdirs.user_state_path(APP, appauthor=False)
 
 

@@ -160,6 +160,16 @@ class SourceSettings:
         "Show every frame at once and move boxes with what they hold; auto does so when the detector is slower.",
         choices=(("auto", "Auto"), ("on", "On"), ("off", "Off")),
     )
+    analyse_every: int = setting(
+        1,
+        "Analyse every",
+        "An analysis runs the model on every Nth frame and those beside a cut: faster, and short events may be missed.",
+        unit="frames",
+        minimum_label="Auto",
+        minimum=0,  # export.request.AUTO
+        maximum=60,
+        step=1,
+    )
     at_start: str = setting(
         "files",
         "Open at start",
@@ -182,7 +192,13 @@ class RecordingSettings:
         "What comes from the source, as it comes where it is a stream; or what the window shows, with its boxes.",
         choices=(("clean", "Without boxes"), ("drawn", "With boxes"), ("both", "Both, in two files")),
     )
-    folder: str = setting("", "Folder", "Where recordings go; empty for ssd-viewer in your folder of videos.")
+    folder: str = setting("", "Folder", "Where recordings and clips go; empty for ssd-viewer in your folder of videos.")
+    before_s: int = setting(
+        5, "Before an event", "A clip begins so long before its event.", unit="s", minimum=0, maximum=60, step=1
+    )
+    after_s: int = setting(
+        10, "After an event", "... and goes on so long after it.", unit="s", minimum=0, maximum=300, step=5
+    )
     segment_min: int = setting(
         10,
         "Length of a file",
@@ -208,6 +224,17 @@ class RecordingSettings:
         "Older ones go, likewise.",
         unit="days",
         minimum_label="No limit",
+        minimum=0,
+        maximum=365,
+        step=1,
+    )
+    event_days: int = setting(
+        30,
+        "Keep live events",
+        "What a camera, stream or screen showed stays in the list of events, with a picture; what was marked or named "
+        "stays longer.",
+        unit="days",
+        minimum_label="Keep none",
         minimum=0,
         maximum=365,
         step=1,

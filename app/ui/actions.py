@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
+from app.ui.widgets.colours import Colours
 from app.ui.widgets.icons import icon
-from app.ui.widgets.theme import Colours
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export", label="Export"),
     ActionSpec("export_many", "Export several videos…", ("Ctrl+Shift+E",), "Output", "layers"),
     ActionSpec("events", "List of events", ("E",), "Events", "list"),
+    ActionSpec("alarms", "Alarms: rules and what happened", ("W",), "Events", "bell"),
+    ActionSpec("arm", "Arm or disarm the alarms", ("Shift+W",), "Events", checkable=True),
     ActionSpec("next_event", "Next event", ("N",), "Events"),
     ActionSpec("previous_event", "Previous event", ("P",), "Events"),
     ActionSpec("panel", "Panel of settings and events", ("F9",), "Window", "sliders", checkable=True),
@@ -102,7 +105,7 @@ def make_actions(owner: QWidget) -> dict[str, QAction]:
     return made
 
 
-def apply_theme(actions: dict[str, QAction], colours: Colours) -> None:
+def apply_theme(actions: Mapping[str, QAction], colours: Colours) -> None:
     """Give the icons the theme's colours."""
     for spec in ACTIONS:
         if spec.icon:

@@ -9,22 +9,20 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.core.diagnostics import write_diagnostics
 from app.core.errors import ExplainedError
 from app.core.frames import FrameResult
 from app.core.paths import log_file
-from app.core.settings import OverlaySettings
-from app.ui.about import AboutDialog
+from app.core.settings import OverlaySettings, Settings
 from app.ui.guides import GUIDES, Guides
-from app.ui.help_sheet import HelpSheet
 from app.ui.services.services import Services
 from app.ui.view.address_dialog import AddressDialog
 from app.ui.view.video_view import VideoView
 from app.ui.widgets.drops import IMAGES, VIDEOS, WEIGHTS
 from detector.bundled_files import bundled_path
 
-if TYPE_CHECKING:  # it loads OpenCV
+if TYPE_CHECKING:
     from app.core.snapshot import SnapshotFiles
+    from app.ui.help_sheet import HelpSheet
 
 _JUMP_S = 5.0
 _DEMO = "demo"
@@ -215,6 +213,8 @@ class Commands(QObject):
     # Window
 
     def _show_help(self) -> None:
+        from app.ui.help_sheet import HelpSheet
+
         if self._help is None:
             self._help = HelpSheet(self._parent)
             self._help.guide_asked.connect(self.show_guide)
@@ -245,9 +245,11 @@ class Commands(QObject):
             self._banner.tell_error(error, topic="diagnostics")
 
         self._banner.tell("info", "Collecting diagnostics…", "The self-test takes some seconds.", topic="diagnostics")
-        self._background.run("diagnostics", lambda: write_diagnostics(target, settings, log), saved, failed)
+        self._background.run("diagnostics", lambda: _diagnose(target, settings, log), saved, failed)
 
     def _show_about(self) -> None:
+        from app.ui.about import AboutDialog
+
         AboutDialog(self._parent).open()
 
 
@@ -256,3 +258,9 @@ def _save(result: FrameResult, rows: list[int], look: OverlaySettings, name: str
     from app.core.snapshot import save_snapshot
 
     return save_snapshot(result, rows, look, pictures_dir(), name)
+
+
+def _diagnose(target: Path, settings: Settings, log: Path) -> None:
+    from app.core.diagnostics import write_diagnostics
+
+    write_diagnostics(target, settings, log)

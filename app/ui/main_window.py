@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QColor
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
-from app.core.errors import ExplainedError
 from app.core.frames import ImageBGR
-from app.ui.actions import apply_theme, make_actions
+from app.ui.actions import make_actions
+from app.ui.alarm_control import AlarmControl
+from app.ui.appearance import Appearance
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.commands import Commands, sample_clip
 from app.ui.dialogs import Dialogs
@@ -21,7 +22,6 @@ from app.ui.export.export_windows import ExportWindows
 from app.ui.faults.shutdown import stop_all
 from app.ui.presenter import Presenter
 from app.ui.record_control import RecordControl
-from app.ui.remedies import hint_of
 from app.ui.services.live_rest import LiveRest
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
@@ -30,6 +30,7 @@ from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
 from app.ui.trust_offer import TrustOffer
+from app.ui.unsaved import UnsavedNotices
 from app.ui.view.box_menu import BoxMenu
 from app.ui.view.folder_feed import FolderFeed
 from app.ui.view.notice_feed import NoticeFeed
@@ -75,7 +76,8 @@ class MainWindow(QMainWindow):
         self.camera_menu = CameraMenu(services.theme, services.background, self.actions_by_name, list_cameras, self)
         self.top_bar = TopBar(services.theme, self.actions_by_name, self.camera_menu)
         self.panel = SettingsPanel(services.settings)
-        self.events = EventDesk(services, self.stage.view, self.stage.view.frame_rect, self)
+        view = self.stage.view
+        self.events = EventDesk(services, view, view.frame_rect, lambda: view.card, self)
         self.side = SidePanel(self.panel.width() + 1)
         self.side.add(self.panel, "Settings", "Model, threshold and classes (F9)")
         self.side.add(self.events.panel, "Events", "What happens in the video (E)")
@@ -97,6 +99,8 @@ class MainWindow(QMainWindow):
         """The menu on the frame."""
         self.zones = ZoneDrawing(services, self.stage, self.split, self.side, self.actions_by_name["zones"])
         self.record = RecordControl(services, self.stage.view, self.actions_by_name["record"], self)
+        self.alarms = AlarmControl(services, self.actions_by_name["arm"], self.actions_by_name["alarms"], self)
+        self.side.add(self.alarms.panel, "Alarms", "What is told of a live source, and kept (W)")
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self._event_presenter = EventPresenter(
@@ -105,8 +109,10 @@ class MainWindow(QMainWindow):
         self._folder = FolderFeed(self.stage.strip, services.controller, services.background)
         self._connect()
         self._connect_actions()
-        self._apply_theme()
-        self._take_settings()
+        self._appearance = Appearance(services, self.stage, self.camera_menu, self.actions_by_name, self)
+        services.theme.changed.connect(self.alarms.show_state)  # its icon has a colour of its own
+        self.alarms.show_state()
+        self._unsaved = UnsavedNotices(services, self)
         self._show_panel_state()
 
     # Opening and closing
@@ -145,6 +151,7 @@ class MainWindow(QMainWindow):
         self.dialogs.hide()
         self.closed = True
         self.record.close()
+        self.alarms.close()
         stop_all(self.services)
         event.accept()
 
@@ -170,6 +177,13 @@ class MainWindow(QMainWindow):
         """Show the list of events; where zones are drawn, their list would cover it."""
         self.zones.editor.end()
         self.side.show_page(self.events.panel)
+        if not self.split.panel_open:
+            self.toggle_panel()
+
+    def show_alarms(self) -> None:
+        """Show the rules of the live source and what they found."""
+        self.zones.editor.end()
+        self.side.show_page(self.alarms.panel)
         if not self.split.panel_open:
             self.toggle_panel()
 
@@ -201,7 +215,10 @@ class MainWindow(QMainWindow):
             self.services.banner.dismiss()
 
     def _show_panel_state(self) -> None:
-        self.actions_by_name["panel"].setChecked(self.split.panel_open)
+        split = self.split
+        self.actions_by_name["panel"].setChecked(split.panel_open)
+        covers = split.is_narrow and split.panel_open
+        self.stage.set_covered(self.side.width() if covers else 0, split if covers else None)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and keeps_key(self.focusWidget(), event):
@@ -235,6 +252,7 @@ class MainWindow(QMainWindow):
             ("several", self.several.show),
             ("models", self.dialogs.show_models),
             ("events", self.show_events),
+            ("alarms", self.show_alarms),
             ("next_event", self.events.next_event),
             ("previous_event", self.events.previous_event),
             ("export", self._export_present),
@@ -275,20 +293,19 @@ class MainWindow(QMainWindow):
         self.zones.drawing.connect(self._notices.hush)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self.record.status.connect(self._show_recording)
+        self.alarms.status.connect(self._show_armed)
         self._event_presenter.list_wanted.connect(self.show_events)
         self.split.changed.connect(self._show_panel_state)
         self.side.changed.connect(self._page_changed)
         self.events.open_asked.connect(self.open_source)
         services.controller.model_measured.connect(services.library.record_speed)
-        services.settings.changed.connect(self._setting_changed)
-        services.settings.not_saved.connect(self._settings_not_saved)
         services.scenes.changed.connect(self._timeline.set_scene)
-        services.scenes.not_saved.connect(self._zones_not_saved)
-        services.scenes.damaged.connect(self._zones_damaged)
-        services.theme.changed.connect(self._apply_theme)
 
     def _show_recording(self, words: str) -> None:
         self.status.set_cell("recording", words)
+
+    def _show_armed(self, words: str) -> None:
+        self.status.set_cell("alarms", words)
 
     def _show_sources(self) -> None:
         self.top_bar.show_sources()
@@ -307,37 +324,3 @@ class MainWindow(QMainWindow):
 
     def _show_title(self, source: str) -> None:
         self.setWindowTitle(f"{source} — {_TITLE}" if source else _TITLE)
-
-    def _settings_not_saved(self, error: ExplainedError) -> None:
-        hint = f"They hold until the window is closed. {hint_of(error)}".strip()
-        self.services.banner.tell("warning", error.message, hint)
-
-    def _zones_not_saved(self, error: ExplainedError) -> None:
-        self.services.banner.tell("warning", f"The zones cannot be saved. {error.message}", hint_of(error))
-
-    def _zones_damaged(self, problem: str) -> None:
-        self.services.banner.tell("warning", problem)
-
-    def _setting_changed(self, section: str, name: str) -> None:
-        if section in ("detection", "overlay"):
-            self._apply_look()
-        elif (section, name) == ("window", "theme"):
-            self.services.theme.choose(self.services.settings.current.window.theme)
-        elif section == "source":
-            self._take_settings()
-
-    def _take_settings(self) -> None:
-        recent = self.services.settings.current.source.recent
-        self._apply_look()
-        self.stage.start.set_recent(recent)
-        self.camera_menu.set_recent(recent)
-
-    def _apply_look(self) -> None:
-        settings = self.services.settings.current
-        self.stage.view.set_look(settings.detection, settings.overlay)
-
-    def _apply_theme(self) -> None:
-        colours = self.services.theme.colours
-        apply_theme(self.actions_by_name, colours)
-        self.stage.view.canvas = QColor(colours.canvas)
-        self.stage.view.update()

@@ -16,11 +16,9 @@ from PySide6.QtGui import QAction, QDesktopServices
 from app.core.errors import ExplainedError
 from app.core.files.disk import size_text
 from app.core.frames import LIVE_KINDS, FrameResult, SourceInfo
-from app.core.paths import videos_dir
-from app.core.recording.folder import FolderLimits, finish_interrupted
+from app.core.recording.folder import finish_interrupted, limits_of, recordings_folder
 from app.core.recording.reports import FileFinished, RecorderPlan, RecorderReport, RecordingPaused, RecordingResumed
 from app.core.records.frame_record import FrameRecord
-from app.core.settings import RecordingSettings
 from app.ui.services.bridge import Wake
 from app.ui.services.services import Services
 from app.ui.view.video_view import VideoView
@@ -35,12 +33,6 @@ TOPIC = "recording"
 _SHOWN_EVERY_MS = 500
 _FINISH_S = 20.0
 _QUIT_S = 1.5
-_GB = 10**9
-
-
-def recordings_folder(settings: RecordingSettings) -> Path:
-    """Returns the folder of recordings."""
-    return Path(settings.folder).expanduser() if settings.folder.strip() else videos_dir()
 
 
 class RecordControl(QObject):
@@ -82,7 +74,7 @@ class RecordControl(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether it records."""
+        """Returns whether it records."""
         return self._clean is not None or self._drawn is not None
 
     def finish_interrupted(self) -> None:
@@ -128,8 +120,7 @@ class RecordControl(QObject):
         from app.core.recording.source_recording import SourceRecording
 
         chosen = self._services.settings.current.recording
-        limits = FolderLimits(chosen.max_gb * _GB or None, chosen.max_days or None)
-        plan = RecorderPlan(f"{info.name}{ending}", recordings_folder(chosen), limits=limits)
+        plan = RecorderPlan(f"{info.name}{ending}", recordings_folder(chosen), limits=limits_of(chosen))
         recorder = Recorder(replace(plan, segment_s=chosen.segment_min * 60.0), self._report)
         return SourceRecording(recorder, self._encoder_failed, info.fps)
 
@@ -142,7 +133,8 @@ class RecordControl(QObject):
 
     def _taken(self) -> list[SourceRecording]:
         """The recordings, to which nothing more goes."""
-        self._services.controller.tap.lead_to(None)
+        if self._clean is not None:
+            self._services.controller.tap.leave(self._clean)
         recordings = [each for each in (self._clean, self._drawn) if each is not None]
         self._clean = self._drawn = self._frames = None
         return recordings

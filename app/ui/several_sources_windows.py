@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -9,10 +11,12 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from app.core.sources.base import CAMERA
 from app.ui.camera_menu import CameraMenu, ListCameras
 from app.ui.camera_permission import when_allowed
-from app.ui.grid.grid_window import GridWindow
 from app.ui.services.services import Services
 from app.ui.view.address_dialog import AddressDialog
 from app.ui.widgets.drops import VIDEOS
+
+if TYPE_CHECKING:
+    from app.ui.grid.grid_window import GridWindow
 
 
 class SeveralSourcesWindows(QObject):
@@ -33,6 +37,8 @@ class SeveralSourcesWindows(QObject):
 
     def show(self) -> None:
         """Open the window, or bring it back."""
+        from app.ui.grid.grid_window import GridWindow
+
         if self.window is None:
             self._offers = self._menu()
             self.window = GridWindow(self._services, self._offers)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy
 from app.ui.widgets.theme import Theme
 
 _CELLS: tuple[tuple[str, str], ...] = (
+    ("alarms", "Whether rules watch the source, and how many events began"),
     ("recording", "How long it has been recording, and how much"),
     ("seen", "What is seen in the video or image"),
     (
@@ -26,7 +27,19 @@ _CELLS: tuple[tuple[str, str], ...] = (
     ("age", "Delay of the frame on screen, from the device to the paint"),
     ("drops", "Frames skipped because a newer one was there"),
 )
-_LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model", "so_far", "seen", "recording")
+_LEAVE_FIRST = (
+    "screen",
+    "drops",
+    "camera",
+    "detector",
+    "source",
+    "age",
+    "model",
+    "so_far",
+    "seen",
+    "recording",
+    "alarms",
+)
 _GAP = 16
 _MARGIN = 16
 
@@ -84,13 +97,11 @@ class StatusBar(QFrame):
         self._arrange()
 
     def _arrange(self) -> None:
-        shown = {name for name, cell in self._cells.items() if cell.text()}
+        widths = {name: cell.sizeHint().width() for name, cell in self._cells.items() if cell.text()}
         room = self.width() - 2 * _MARGIN
         for name in _LEAVE_FIRST:
-            needed = sum(self._cells[n].sizeHint().width() for n in shown) + _GAP * max(0, len(shown) - 1)
-            if needed <= room:
+            if len(widths) <= 1 or sum(widths.values()) + _GAP * (len(widths) - 1) <= room:
                 break
-            if len(shown) > 1:
-                shown.discard(name)
+            widths.pop(name, None)
         for name, cell in self._cells.items():
-            cell.setVisible(name in shown)
+            cell.setVisible(name in widths)

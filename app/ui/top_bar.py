@@ -10,14 +10,14 @@ from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
 _MENU = (
-    "snapshot", "record", "analyse", "export", "export_many", "", "several", "events", "zones", "",
+    "snapshot", "record", "analyse", "export", "export_many", "", "several", "events", "zones", "alarms", "arm", "",
     "models", "import_model", "",
     "panel", "preferences", "fullscreen", "", "help", "guides", "diagnostics", "about", "", "quit",
 )  # fmt: skip
 _LABELLED = ("snapshot", "record", "analyse", "export")
 _WORDS_FROM = 760  # pixels of width
-_IN_MENU_BELOW = 480  # ... under which the menu alone has these
-_SPARED = ("zones", "record", "analyse")
+_IN_MENU_BELOW = 520  # ... under which the menu alone has these
+_SPARED = ("zones", "alarms", "record", "analyse")
 
 
 class TopBar(QFrame):
@@ -49,7 +49,7 @@ class TopBar(QFrame):
         row.setSpacing(4)
         row.addWidget(self.source)
         row.addStretch(1)
-        for name in ("zones", "snapshot", "record", "analyse", "export", "fullscreen", "panel"):
+        for name in ("zones", "alarms", "snapshot", "record", "analyse", "export", "fullscreen", "panel"):
             button = QToolButton()
             button.setObjectName("flat")
             button.setDefaultAction(actions[name])

@@ -29,11 +29,9 @@ class ZoneDrawing(QObject):
 
     def __init__(self, services: Services, stage: Stage, split: Split, side: SidePanel, action: QAction) -> None:
         super().__init__(stage)
-        self._view, self._split, self._side, self._action = stage.view, split, side, action
+        self._stage, self._view, self._split, self._side, self._action = stage, stage.view, split, side, action
         self._panel_was_open: bool | None = None  # where it was opened here
         self.editor = ZoneEditor(services, stage.view, stage.view, self._boxes)
-        stage.place_above(self.editor.bar)
-        self.editor.bar.hide()
         self.editor.began.connect(self._began)
         self.editor.ended.connect(self._ended)
         services.scenes.changed.connect(self._scene_changed)
@@ -57,6 +55,8 @@ class ZoneDrawing(QObject):
     def _began(self) -> None:
         self._action.setChecked(True)
         self.drawing.emit(True)
+        if self.editor.bar.parent() is None:
+            self._stage.place_above(self.editor.bar)
         self.editor.bar.show()
         self._view.zoom_plate.raise_()
         self._side.cover(self.editor.panel)

@@ -16,7 +16,7 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.importers.box_buffer import is_box_buffer
 from detector.importers.first_bytes import start_of
-from detector.importers.pickle_reader import DamagedPickleError, Opaque, UnknownNameError
+from detector.importers.pickle_machine import DamagedPickleError, Opaque, UnknownNameError
 from detector.importers.torch_file import TorchFile
 from detector.importers.torch_names import LONGEST_PICKLE, StoredTensor
 from detector.safetensors_file import MAX_FILE_BYTES, MAX_TENSORS, Arrays
@@ -41,7 +41,7 @@ def read_checkpoint(path: Path) -> Arrays:
 
 
 def read_with_classes(path: Path) -> tuple[Arrays, tuple[str, ...]]:
-    """Like ``read_checkpoint``, with the class names that lie beside the weights; () for none."""
+    """Reads as ``read_checkpoint`` does, with the class names that lie beside the weights; () for none."""
     _check_start(path)
     try:
         with TorchFile(path) as file:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.importers.pickle_reader import DamagedPickleError, UnknownNameError
+from detector.importers.pickle_machine import DamagedPickleError, UnknownNameError
 from detector.importers.torch_names import Storage, StoredTensor, item_bytes, read_torch_pickle
 from detector.safetensors_file import Array
 

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from detector.importers.pickle_reader import DamagedPickleError, Opaque, Stand, UnknownNameError, read_pickle, stand_of
+from detector.importers.pickle_machine import DamagedPickleError, Opaque, Stand, UnknownNameError, stand_of
+from detector.importers.pickle_reader import read_pickle
 
 LONGEST_PICKLE = 32 * 2**20
 """Bytes; names and shapes take kilobytes."""
@@ -103,7 +104,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
-    """Where a tensor's numbers are.
+    """The place of a tensor's numbers.
 
     Attributes:
         storage: In which run; None where there is none.
@@ -124,7 +125,7 @@ class StoredTensor:
 
     @property
     def place(self) -> tuple[str, int]:
-        """Where it begins: the storage, and the first number there."""
+        """Returns where it begins: the storage, and the first number there."""
         assert self.storage is not None
         return self.storage.key, self.storage.start + self.offset
 

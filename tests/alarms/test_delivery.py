@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from app.core.alarms.actions import AlarmError, CommandAction, NotifyAction, Pos
 from app.core.alarms.delivery import Delivery, RateLimit
 from app.core.alarms.message import AlarmMessage
 from app.core.errors import AppError
+from tests.support.web_hook import Web
 
 PATIENCE_S = 20.0
 SECRET = "hunter2"
@@ -27,52 +28,6 @@ SECRET = "hunter2"
 def message(label: str = "person", moment: str = "began", clip: str = "") -> AlarmMessage:
     data = {"event": moment, "label": label, "rule": "person in door"}
     return AlarmMessage("x", label, "2026-11-30T08:15:00+01:00", "door", "/tmp/a b.jpg", clip, data, moment)
-
-
-class Web:
-    """A web server that answers with the next of ``codes``, then 204, and remembers what it was sent."""
-
-    def __init__(self) -> None:
-        self.codes: list[int] = []
-        self.got: list[dict[str, object]] = []
-        self.logins: list[str | None] = []
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                content = self.rfile.read(int(self.headers["Content-Length"]))
-                code = web.codes.pop(0) if web.codes else 204
-                if code == 204:
-                    assert self.headers["Content-Type"] == "application/json"
-                    web.got.append(json.loads(content))
-                    web.logins.append(self.headers["Authorization"])
-                self.send_response(code)
-                if code == 302:
-                    self.send_header("Location", "/elsewhere")
-                if code == 401:
-                    self.send_header("WWW-Authenticate", 'Basic realm="x"')
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.place = f"127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Web:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 @pytest.fixture
@@ -187,6 +142,14 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(AppError):
         PostAction(url)
+
+
+def test_only_the_ways_that_a_rule_names_are_told(web: Web) -> None:
+    delivery = Delivery([PostAction(f"http://{web.place}/")], print)
+    for ways in (None, frozenset({"post", "sound"}), frozenset({"sound"}), frozenset[str]()):
+        delivery.send(replace(message(label=str(ways)), ways=ways))
+    assert delivery.close(PATIENCE_S)
+    assert len(web.got) == 2
 
 
 def test_what_fails_is_tried_again_and_said_once(web: Web) -> None:

@@ -35,8 +35,12 @@ def frames_of_objects(draw: st.DrawFn) -> list[tuple[float, list[Sighting]]]:
 _SECONDS = st.sampled_from([0.0, 0.5, 1.0, 1.5, 3.0])
 
 
-def told(book: RuleBook, frames: Sequence[tuple[float, Sequence[Sighting]]]) -> list[Told]:
-    return [plain(signal, time_s) for time_s, seen in frames for signal in book.seen(time_s, seen)]
+def told(book: RuleBook, frames: Sequence[tuple[float, Sequence[Sighting]]], cuts: Sequence[float] = ()) -> list[Told]:
+    signals = []
+    for time_s, seen in frames:
+        ended = book.cut() if time_s in cuts else []
+        signals += [plain(signal, time_s) for signal in ended + book.seen(time_s, seen)]
+    return signals
 
 
 def plain(signal: Signal, time_s: float) -> Told:
@@ -50,12 +54,19 @@ def plain(signal: Signal, time_s: float) -> Told:
     st.sampled_from(["", *ZONES]),
     _SECONDS,
     _SECONDS,
+    st.sets(st.integers(0, 13), max_size=2),
 )
 def test_objects_that_are_there(
-    frames: list[tuple[float, list[Sighting]]], classes: tuple[str, ...], zone: str, for_s: float, every_s: float
+    frames: list[tuple[float, list[Sighting]]],
+    classes: tuple[str, ...],
+    zone: str,
+    for_s: float,
+    every_s: float,
+    cuts: set[int],
 ) -> None:
     rule = Rule("seen", classes, zone, for_s, every_s)
-    assert told(RuleBook([rule]), frames) == seen_events(rule, frames)
+    times = [time_s for place, (time_s, _) in enumerate(frames) if place in cuts]
+    assert told(RuleBook([rule]), frames, times) == seen_events(rule, frames, times)
 
 
 @given(frames_of_objects(), st.sampled_from([(), ("person",)]), st.sampled_from(["", "door"]), _SECONDS, _SECONDS)
@@ -77,6 +88,14 @@ def test_an_event_knows_its_objects_and_the_best_sighting() -> None:
     assert (ended.event.best.score, ended.event.best_s) == (0.8, 0.5)
 
 
+def test_an_event_of_weeks_keeps_a_thousand_numbers() -> None:
+    book = RuleBook([Rule()])
+    for number in range(1, 1200):
+        book.seen(number / 10, [sighting(number)])
+    (ended,) = book.close(130.0)
+    assert (len(ended.event.objects), ended.event.end_s) == (1000, 119.9)
+
+
 def test_each_rule_has_events_of_its_own_numbered_together() -> None:
     book = RuleBook([Rule(classes=("person",)), Rule(classes=("dog",)), Rule("absent", ("cat",), for_s=1)])
     first = book.seen(0.0, [sighting(1), sighting(2, "dog")])
@@ -93,6 +112,15 @@ def test_a_loss_ends_what_was_seen_and_absence_begins_anew() -> None:
     assert (ended.event.label, ended.event.end_s) == ("person", 3.0)
     assert book.seen(10.0, []) == []  # whether a dog was there meanwhile, nobody knows
     assert [signal.event.rule.what for signal in book.seen(15.0, [])] == ["absent"]
+
+
+def test_while_nobody_looks_nothing_is_absent_and_no_source_is_gone() -> None:
+    book = RuleBook([Rule(classes=("person",)), Rule("absent", ("dog",), for_s=5), Rule("gone", for_s=1)])
+    book.seen(0.0, [sighting(1)])
+    assert [signal.event.rule.what for signal in book.unseen(4.0)] == ["seen"]
+    assert (book.next_s(), book.passed(100.0)) == (None, [])
+    assert book.seen(101.0, []) == []
+    assert [signal.event.rule.what for signal in book.seen(106.0, [])] == ["absent"]
 
 
 def test_a_source_that_is_gone_for_long_enough_is_an_event_until_it_is_back() -> None:

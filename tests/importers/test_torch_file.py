@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detector.errors import DetectorError
-from detector.importers import pickle_reader
-from detector.importers.pickle_reader import DamagedPickleError, Stand, UnknownNameError, read_pickle
+from detector.importers import pickle_machine
+from detector.importers.pickle_machine import DamagedPickleError, Stand, UnknownNameError
+from detector.importers.pickle_reader import read_pickle
 from detector.importers.read import read_checkpoint
 from detector.importers.torch_file import TorchFile
 from detector.importers.torch_names import StoredTensor
@@ -178,7 +179,7 @@ def refused(name: str) -> Stand:
 
 
 def test_steps_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pickle_reader, "MAX_STEPS", 100)
+    monkeypatch.setattr(pickle_machine, "MAX_STEPS", 100)
     assert read_pickle(io.BytesIO(_Code(b"]" + b"Na" * 40).bytes), refused, str, 1000) == [None] * 40
     with pytest.raises(DamagedPickleError, match="too many steps"):
         read_pickle(io.BytesIO(_Code(b"]" + b"Na" * 60).bytes), refused, str, 1000)

@@ -68,11 +68,13 @@ def test_a_switch_tells_who_comes_late_what_the_packets_are() -> None:
     switch.packet(PACKET)
     switch.lead_to(second)
     switch.packet(PACKET)
+    switch.leave(first)
+    switch.packet(PACKET)
     switch.ended()
     switch.lead_to(first)
     switch.frame(frame())
-    assert first.said == ["begin", "packet", "packet", "frame"]
-    assert second.said == ["begin", "packet", "packet", "ended"]
+    assert first.said == ["begin", "packet", "packet", "packet", "frame"]
+    assert second.said == ["begin", "packet", "packet", "packet", "ended", "frame"]
 
 
 def test_a_recording_begins_with_the_last_key_frame() -> None:
@@ -90,6 +92,6 @@ def test_a_recording_begins_with_the_last_key_frame() -> None:
         switch.packet(packet(content, is_key))
         kept = Kept()
         switch.lead_to(kept)
-        switch.lead_to(None)
+        switch.leave(kept)
         heard.append("".join(kept.said[1:]))
     assert heard == ["", "K", "Kb", "L", "Lc", ""]

@@ -11,12 +11,16 @@ Told = tuple[str, float, float, float]
 """("began" or "ended", when it was told, when the event began, when it ended or was seen last)."""
 
 
-def counts(rule: Rule, frames: Sequence[Frame], number: int, now: int) -> float | None:
+def counts(rule: Rule, frames: Sequence[Frame], cuts: Sequence[float], number: int, now: int) -> float | None:
     """When the stay began by which an object counts in frame ``now``; None where it does not count."""
     times = [t for t, seen in frames[: now + 1] if any(s.tracker_id == number and rule.concerns(s) for s in seen)]
     if not times or times[-1] != frames[now][0]:
         return None
-    first = max(i for i in range(len(times)) if i == 0 or was_gone(frames, times[i - 1], times[i]))
+    first = max(
+        i
+        for i in range(len(times))
+        if i == 0 or was_gone(frames, times[i - 1], times[i]) or is_cut(cuts, times[i - 1], times[i])
+    )
     return times[first] if times[-1] - times[first] >= rule.for_s else None
 
 
@@ -25,14 +29,20 @@ def was_gone(frames: Sequence[Frame], before: float, after: float) -> bool:
     return after - before > GAP_S and any(before < t < after for t, _ in frames)
 
 
-def seen_events(rule: Rule, frames: Sequence[Frame]) -> list[Told]:
-    """Everything that is told of a rule about objects that are there."""
+def is_cut(cuts: Sequence[float], before: float, after: float) -> bool:
+    """Whether another scene begins between, or with the later one."""
+    return any(before < cut <= after for cut in cuts)
+
+
+def seen_events(rule: Rule, frames: Sequence[Frame], cuts: Sequence[float] = ()) -> list[Told]:
+    """Everything that is told of a rule about objects that are there; ``cuts``: times of frames that begin a scene."""
     told: list[Told] = []
     start: float | None = None
     last = began = 0.0
     for now, (time_s, seen) in enumerate(frames):
-        stays = [s for one in seen if (s := counts(rule, frames, one.tracker_id, now)) is not None]
-        if start is not None and (was_gone(frames, last, time_s) or (not stays and time_s - last > GAP_S)):
+        stays = [s for one in seen if (s := counts(rule, frames, cuts, one.tracker_id, now)) is not None]
+        gone = was_gone(frames, last, time_s) or (not stays and time_s - last > GAP_S)
+        if start is not None and (gone or is_cut(cuts, last, time_s)):
             told.append(("ended", time_s, start, last))
             start = None
         if stays and start is None and (not told or time_s - began >= rule.every_s):

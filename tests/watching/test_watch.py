@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from app.core.alarms.delivery import Delivery
@@ -21,9 +23,11 @@ from app.core.watching import watched_source as watched_source_module
 from app.core.watching.request import WatchRequest
 from app.core.watching.watch import Watch
 from tests.support.command_line import install_fake_model
+from tools.fixtures.coded_images import ImageBGR
 from tools.fixtures.mjpeg_server import MjpegServer
 
 PATIENCE_S = 30.0
+SIZE = (320, 240)  # in which no number of the camera's looks like a cut
 OPTIONS = SourceOptions(open_timeout_s=10, first_frame_s=5, stall_s=0.5)
 
 
@@ -81,7 +85,7 @@ def test_a_loss_ends_what_was_seen_and_is_an_event_itself(tmp_path: Path) -> Non
     lines = Lines()
     rules = (Rule("seen", ("person",)), Rule("gone", for_s=0.2))
     wanted = request(*rules, record=tmp_path / "r", clips=tmp_path / "c")
-    with MjpegServer(fps=25) as server, watching(lines, server.url, wanted) as watch:
+    with MjpegServer(25, SIZE) as server, watching(lines, server.url, wanted) as watch:
         lines.wait(is_told("began", "seen"))
         server.wait_sent(10)
         server.hang_up(refuse=True)
@@ -123,6 +127,23 @@ def test_silence_is_a_loss(tmp_path: Path) -> None:
         lines.wait(is_told("began", "gone"))
         server.go_on()
         lines.wait(is_told("ended", "gone"))
+
+
+def scene(number: int) -> Callable[[int, tuple[int, int]], ImageBGR]:
+    """A picture that stays the same."""
+    cells = np.random.default_rng(number).integers(40, 200, (30, 40, 3)).astype(np.uint8)
+    return lambda _index, size: cv2.resize(cells, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+
+
+def test_an_event_ends_where_another_scene_begins() -> None:
+    lines = Lines()
+    with MjpegServer(25, SIZE, scene(0)) as server, watching(lines, server.url, request(Rule("seen", ("person",)))):
+        lines.wait(is_told("began"))
+        server.draw = scene(1)
+        lines.wait(is_told("began"), 2)
+    kinds = [line["type"] for line in lines.all if line["type"] in ("began", "ended")]
+    assert kinds == ["began", "ended", "began", "ended"]
+    assert not set(lines.of("ended")[0]["tracker_ids"]) & set(lines.of("ended")[1]["tracker_ids"])
 
 
 def test_frames_of_another_size_are_recorded_as_they_came(tmp_path: Path) -> None:

@@ -41,9 +41,11 @@ class Action(Protocol):
     """One way to tell.
 
     Attributes:
+        key: By which rules name it.
         name: For people.
     """
 
+    key: str
     name: str
 
     def wants(self, message: AlarmMessage) -> bool:
@@ -70,6 +72,7 @@ class CommandAction:
         AppError: There is no such program or placeholder.
     """
 
+    key = "command"
     name = "The command"
 
     def __init__(self, arguments: Sequence[str], limit_s: float = COMMAND_LIMIT_S) -> None:
@@ -126,6 +129,7 @@ class PostAction:
         AppError: It is no web address.
     """
 
+    key = "post"
     name = "The web address"
 
     def __init__(self, url: str) -> None:
@@ -170,6 +174,7 @@ class NotifyAction(CommandAction):
         AppError: Nothing on this computer can.
     """
 
+    key = "notify"
     name = "The notification"
 
     def __init__(self) -> None:

@@ -90,7 +90,8 @@ class _Line:
         self.worker.start()
 
     def put(self, message: AlarmMessage) -> None:
-        if not self._action.wants(message):
+        is_meant = message.ways is None or self._action.key in message.ways
+        if not is_meant or not self._action.wants(message):
             return
         with self._changed:
             full = len(self._waiting) >= _MAX_WAITING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.errors import AppError
@@ -27,6 +27,7 @@ class AlarmMessage:
         clip: Path of the clip; "" while there is none.
         data: The event as JSON has it.
         moment: "began", "ended" or "clip".
+        ways: By which ways it is told, by ``Action.key``; None for all there are.
     """
 
     title: str
@@ -37,6 +38,11 @@ class AlarmMessage:
     clip: str
     data: Mapping[str, Any]
     moment: str
+    ways: frozenset[str] | None = None
+
+    def with_clip(self, clip: str) -> AlarmMessage:
+        """Returns the same, told again now that the clip is whole."""
+        return replace(self, clip=clip, data={**self.data, "type": "clip", "clip": clip}, moment="clip")
 
     def as_json(self) -> bytes:
         """Returns the event as one object."""

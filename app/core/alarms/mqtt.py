@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from typing import TYPE_CHECKING
@@ -20,6 +21,11 @@ _DISCOVERY = "homeassistant"
 _STATES = {"began": "ON", "ended": "OFF"}
 
 
+def is_installed() -> bool:
+    """Returns whether the extra is there."""
+    return importlib.util.find_spec("paho") is not None
+
+
 class MqttAction:
     """Publishes each event under TOPIC/SOURCE/RULE: its state, and all of it as JSON.
 
@@ -30,6 +36,7 @@ class MqttAction:
         AppError: It is no such address, or the extra is not installed.
     """
 
+    key = "mqtt"
     name = "The MQTT broker"
 
     def __init__(self, url: str) -> None:

@@ -13,6 +13,7 @@ from app.core.events.geometry import anchors_of, inside
 from app.core.events.masks import unmasked
 from app.core.events.scene import Scene
 from app.core.frames import FrameResult
+from app.core.motion.cuts import CutFinder
 from app.core.records.frame_record import label_of
 from app.core.settings import DetectionSettings
 from app.core.tracking.tracker import Tracker, with_unsure
@@ -28,11 +29,13 @@ class Look:
         shown: All that is found, best first.
         numbers: The number of each one's object; None while it has none.
         sightings: Those that have one.
+        cut: Another scene begins with it.
     """
 
     shown: Detections
     numbers: tuple[int | None, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    cut: bool = False
 
 
 class ObjectWatch:
@@ -44,23 +47,32 @@ class ObjectWatch:
     """
 
     def __init__(self, detection: DetectionSettings, scene: Scene) -> None:
-        self._detection = detection
-        self._zones = scene.zones
-        self._masks = [mask.polygon for mask in scene.masks]
         self._tracker = Tracker()
+        self._cuts = CutFinder()
+        self.adjust(detection, scene)
+
+    def adjust(self, detection: DetectionSettings, scene: Scene) -> None:
+        """Goes by these from now on; the objects keep their numbers."""
+        self._detection, self._zones = detection, scene.zones
+        self._masks = [mask.polygon for mask in scene.masks]
 
     def restart(self) -> None:
         """Forgets the objects: the source was lost."""
         self._tracker.end_all()
+        self._cuts = CutFinder()
 
     def look(self, result: FrameResult) -> Look:
         """Takes the next frame."""
         if result.candidates is None:
             return Look(Detections.empty())
         frame, wanted = result.frame, detection_filter(self._detection, result.labels)
+        cut = self._cuts.update(frame.image_bgr)
+        if cut:
+            self._tracker.end_all()
         found = unmasked(result.candidates.detections(with_unsure(wanted)), (frame.width, frame.height), self._masks)
         shown = found.above(self._detection.threshold)
         numbers = self._tracker.update(Fraction(frame.captured_ns, 1_000_000_000), found, len(shown))
+        self._tracker.forget_ended()
         zones = self._zones_of(shown, result.labels, frame.width, frame.height)
         sightings = tuple(
             Sighting(number, label_of(result.labels, int(class_id)), float(score), _box(box), where)
@@ -69,7 +81,7 @@ class ObjectWatch:
             )
             if number is not None
         )
-        return Look(shown, numbers, sightings)
+        return Look(shown, numbers, sightings, cut)
 
     def _zones_of(self, shown: Detections, labels: tuple[str, ...], width: int, height: int) -> list[frozenset[str]]:
         where: list[set[str]] = [set() for _ in range(len(shown))]

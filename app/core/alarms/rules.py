@@ -13,6 +13,8 @@ from detector.class_names import find_name
 
 GAP_S = 1.0
 """An object unseen for longer, in a frame at least, was gone. A slow detector misses nobody between two frames."""
+MOST_OBJECTS = 1000
+"""An event knows the numbers of so many objects at most: it may go on for weeks."""
 _CLOSE_S = 1e-6  # times are sums of binary fractions
 
 Box = tuple[float, float, float, float]
@@ -50,6 +52,9 @@ class Rule:
         zone: Only where they stand in this zone; "" for anywhere.
         for_s: Seconds.
         every_s: An event begins this long after the one before at the earliest.
+        clip: Whether its events get a clip, where clips are kept; only what is seen does.
+        snapshot: Whether they get a picture, likewise.
+        ways: By which ways its events are told, by ``Action.key``; None for all there are.
     """
 
     what: What = "seen"
@@ -57,6 +62,14 @@ class Rule:
     zone: str = ""
     for_s: float = 0.0
     every_s: float = 0.0
+    clip: bool = True
+    snapshot: bool = True
+    ways: frozenset[str] | None = None
+
+    @property
+    def keeps_clips(self) -> bool:
+        """Whether its events get a clip."""
+        return self.clip and self.what == "seen"
 
     @property
     def name(self) -> str:
@@ -82,7 +95,7 @@ class WatchEvent:
         label: Class of the object that began it; "" where no object did.
         start_s: When it began: with the first sighting of the stay that made it one.
         end_s: When it ended, or was seen last.
-        objects: Numbers of the objects that counted, in order.
+        objects: Numbers of the objects that counted, in order; the first ``MOST_OBJECTS``.
         best: The sighting with the highest score; None where there is none.
         best_s: When that was.
     """
@@ -166,18 +179,31 @@ class RuleBook:
         self._lost_s = None
         return signals
 
-    def lost(self, now_s: float) -> list[Signal]:
-        """The source is lost: what was seen is over, and what is absent cannot be told."""
-        if self._lost_s is None:
-            self._lost_s = now_s
+    def cut(self) -> list[Signal]:
+        """Another scene begins with the next frame: what was seen is over."""
         signals: list[Signal] = []
         for rule, state in zip(self._rules, self._states, strict=True):
-            state.stays.clear()
-            if rule.what != "gone":
+            if rule.what == "seen":
+                state.stays.clear()
+                if state.event is not None:
+                    signals.append(_ended(state, state.event.end_s))
+        return signals
+
+    def lost(self, now_s: float) -> list[Signal]:
+        """The source is lost."""
+        if self._lost_s is None:
+            self._lost_s = now_s
+        return self.unseen(now_s) + self.passed(now_s)
+
+    def unseen(self, now_s: float) -> list[Signal]:
+        """Nobody looks for now: what was seen is over, and what is absent cannot be told."""
+        signals = self.cut()
+        for rule, state in zip(self._rules, self._states, strict=True):
+            if rule.what == "absent":
                 state.since_s = None
                 if state.event is not None:
-                    signals.append(_ended(state, state.event.end_s if rule.what == "seen" else now_s))
-        return signals + self.passed(now_s)
+                    signals.append(_ended(state, now_s))
+        return signals
 
     def passed(self, now_s: float) -> list[Signal]:
         """Time has passed without a frame; to be called at ``next_s`` at the latest."""
@@ -272,7 +298,7 @@ def _with(event: WatchEvent | None, now_s: float, counting: Sequence[Sighting]) 
     new = [s.tracker_id for s in counting if s.tracker_id not in event.objects]
     if event.best is None or best.score > event.best.score:
         event = replace(event, best=best, best_s=now_s)
-    return replace(event, end_s=now_s, objects=(*event.objects, *new))
+    return replace(event, end_s=now_s, objects=(*event.objects, *new)[:MOST_OBJECTS])
 
 
 def _ended(state: _State, end_s: float) -> Ended:

@@ -29,7 +29,7 @@ class ZoneVisit:
 
     @property
     def duration_s(self) -> float:
-        """How long it was, seconds."""
+        """Returns how long it was, seconds."""
         return self.leave_s - self.enter_s
 
 
@@ -66,6 +66,7 @@ class Event:
         still_s: Its longest standstill, seconds.
         zones: Its stays in zones, by time.
         crossings: The lines it crossed, by time.
+        tracks: Numbers in the tracking of all its parts, in their order.
     """
 
     id: int
@@ -81,15 +82,16 @@ class Event:
     still_s: float
     zones: tuple[ZoneVisit, ...] = ()
     crossings: tuple[Crossing, ...] = ()
+    tracks: tuple[int, ...] = ()
 
     @property
     def start_s(self) -> float:
-        """When it was first seen, seconds."""
+        """Returns when it was first seen, seconds."""
         return float(self.times_s[0])
 
     @property
     def end_s(self) -> float:
-        """When it was last seen."""
+        """Returns when it was last seen."""
         return float(self.times_s[-1])
 
     @property

@@ -58,14 +58,14 @@ def _events(
     crossings: Sequence[list[Crossing]],
 ) -> Iterator[Event]:
     frames, boxes, scores = seen.frames[found.rows], seen.boxes_xyxy[found.rows], seen.scores[found.rows]
-    first = found.rows[found.starts]
-    tracks, classes = seen.tracks[first].tolist(), seen.class_ids[first].tolist()
+    tracks, parts = seen.tracks[found.rows], _parts(seen, found)
+    classes = seen.class_ids[found.rows[found.starts]].tolist()
     spans = zip(found.starts.tolist(), found.counts.tolist(), strict=True)
     for place, (start, count) in enumerate(spans):
         part = slice(start, start + count)
         yield Event(
             id=place + 1,
-            tracker_id=tracks[place],
+            tracker_id=int(tracks[start]),
             class_id=classes[place],
             label=label_of(seen.labels, classes[place]),
             frames=frames[part],
@@ -77,7 +77,16 @@ def _events(
             still_s=float(still[place]),
             zones=tuple(sorted(visits[place], key=lambda visit: (visit.enter_s, visit.zone))),
             crossings=tuple(sorted(crossings[place], key=lambda crossing: (crossing.time_s, crossing.line))),
+            tracks=tuple(dict.fromkeys(tracks[parts[place]].tolist())),
         )
+
+
+def _parts(seen: Trajectories, found: Appearances) -> list[Indices]:
+    """For each event Int[P]: the places in ``found.rows`` where another track begins."""
+    begins = np.append(True, np.diff(seen.tracks[found.rows]) != 0)
+    begins[found.starts] = True
+    places = np.flatnonzero(begins)
+    return np.split(places, np.searchsorted(places, found.starts[1:]))
 
 
 # -- zones and lines ---------------------------------------------------------------------------------------------------

@@ -8,19 +8,19 @@ one; where it lies is remembered from when it was last seen.
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from app.core.candidate_cache.source_content import SourceContent
 from app.core.errors import AppError
-from app.core.events.event import Crossing, ZoneVisit
 from app.core.events.judgements import MAX_NAME, Verdict
+from app.core.events.kept_event import KeptEvent
 from app.core.events.listing import ListedEvent
+from app.core.events.where_json import where_json, where_of
 from app.core.files.write_errors import explain_write_error
 
 _APPLICATION, _VERSION = 0x53534549, 1  # "SSEI"
@@ -33,6 +33,7 @@ CREATE TABLE events (video INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
   y2 REAL NOT NULL, "where" TEXT NOT NULL, marked INTEGER NOT NULL, rejected INTEGER NOT NULL, name TEXT NOT NULL);
 CREATE INDEX events_of_video ON events (video);
 """
+_UNREADABLE = (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError)
 _MAX_LOOKED_AT = 2000  # files, for a video that was moved
 
 
@@ -68,6 +69,23 @@ class IndexContent:
     videos: tuple[IndexedVideo, ...] = ()
     events: tuple[ListedEvent, ...] = ()
     labels: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> int:
+        """Of how many live sources there are events."""
+        return len({event.live.source for event in self.events if event.live is not None})
+
+
+def with_live(content: IndexContent, kept: Sequence[KeptEvent]) -> IndexContent:
+    """Returns ``content`` and after it what is kept of live sources, numbered in the order in which it ended."""
+    labels = tuple(sorted({*content.labels, *(one.event.label for one in kept)}))
+    class_of = {label: place for place, label in enumerate(labels)}
+    events = (replace(event, class_id=class_of[event.label]) for event in content.events)
+    live = (
+        one.listed(number, class_of[one.event.label], one.session.day, one.session.name)
+        for number, one in enumerate(kept, 1)
+    )
+    return IndexContent(content.videos, (*events, *live), labels)
 
 
 class EventIndex:
@@ -121,7 +139,10 @@ class EventIndex:
         """Returns all of it; nothing where there is none, or it is damaged."""
         if not self._path.exists():
             return IndexContent()
-        with contextlib.suppress(sqlite3.Error, ValueError, TypeError, OverflowError), self._database() as database:
+        with (
+            contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError),
+            self._database() as database,
+        ):
             select = "SELECT id, fingerprint, path, size, model, threshold FROM videos ORDER BY path"
             found = database.execute(select).fetchall()
             videos = {
@@ -186,18 +207,14 @@ def _text(path: Path) -> str:
 
 
 def _row(event: ListedEvent) -> tuple[Any, ...]:
-    where = {
-        "zones": [[visit.zone, visit.enter_s, visit.leave_s] for visit in event.zones],
-        "lines": [[crossing.line, crossing.time_s, crossing.direction] for crossing in event.crossings],
-    }
     times = (event.start_s, event.end_s, event.max_score, event.still_s)
     moment = (event.best_pts_s.numerator, event.best_pts_s.denominator)
     said = (event.verdict.marked, event.verdict.rejected, event.verdict.name)
-    return (event.number, event.label, *times, *moment, *event.box, json.dumps(where), *said)
+    return (event.number, event.label, *times, *moment, *event.box, where_json(event.zones, event.crossings), *said)
 
 
 def _event(row: Sequence[Any], video: Path, labels: dict[str, int]) -> ListedEvent:
-    where = json.loads(row[13])
+    zones, crossings = where_of(str(row[13]))
     return ListedEvent(
         number=int(row[1]),
         class_id=labels[str(row[2])],
@@ -208,10 +225,8 @@ def _event(row: Sequence[Any], video: Path, labels: dict[str, int]) -> ListedEve
         still_s=float(row[6]),
         best_pts_s=Fraction(int(row[7]), max(1, int(row[8]))),
         box=(float(row[9]), float(row[10]), float(row[11]), float(row[12])),
-        zones=tuple(ZoneVisit(str(name), float(enter), float(leave)) for name, enter, leave in where["zones"]),
-        crossings=tuple(
-            Crossing(str(name), float(time), "in" if way == "in" else "out") for name, time, way in where["lines"]
-        ),
+        zones=zones,
+        crossings=crossings,
         verdict=Verdict(bool(row[14]), bool(row[15]), str(row[16])[:MAX_NAME]),
         video=video,
     )

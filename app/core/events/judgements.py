@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from app.core.errors import AppError
+from app.core.events.database import DatabaseKind, open_database
 from app.core.events.event import Event
 from app.core.files.write_errors import explain_write_error
 from detector.class_names import meaning
@@ -26,13 +27,16 @@ SAME_PLACE_IOU = 0.3
 """Overlap of the boxes from which an event is the one that was judged."""
 NEAR_S = 0.5
 """An event that was not seen at the very moment of the judgement may have been seen this long before or after."""
-_APPLICATION, _VERSION = 0x5353444A, 1  # "SSDJ"
-_SCHEMA = """
+_KIND = DatabaseKind(
+    0x5353444A,  # "SSDJ"
+    1,
+    """
 CREATE TABLE IF NOT EXISTS judgements (id INTEGER PRIMARY KEY, video TEXT NOT NULL, label TEXT NOT NULL,
   time REAL NOT NULL, x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL, marked INTEGER NOT NULL,
   rejected INTEGER NOT NULL, name TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS judgements_of_video ON judgements (video);
-"""
+""",
+)
 _COLUMNS = "label, time, x1, y1, x2, y2, marked, rejected, name"
 
 Box = tuple[float, float, float, float]
@@ -195,16 +199,18 @@ class JudgementStore:
                     database.execute("INSERT INTO judgements VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             database.execute("COMMIT")
 
+    def forget(self, videos: Sequence[str]) -> None:
+        """Forgets all that was said of the events of these videos; raises as ``keep``."""
+        if videos and self._path.exists():
+            with self._database() as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.executemany("DELETE FROM judgements WHERE video = ?", [(video,) for video in videos])
+                database.execute("COMMIT")
+
     @contextlib.contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
         try:
-            with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as database:
-                version = database.execute("PRAGMA user_version").fetchone()[0]
-                if version == 0:
-                    marks = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_VERSION};"
-                    database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {marks} COMMIT;")
-                elif version != _VERSION:
-                    raise sqlite3.DatabaseError("it is of another version of the program")
+            with open_database(self._path, _KIND) as database:
                 yield database
         except sqlite3.Error as error:
             raise AppError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from fractions import Fraction
 from operator import attrgetter
 from pathlib import Path
@@ -19,6 +20,23 @@ Judged = Literal["all", "marked", "named", "rejected", "not rejected"]
 
 
 @dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """What a list says of an event of a live source besides.
+
+    Attributes:
+        day: From whose midnight its times count; they are below zero on the days before.
+        numbers: Numbers that its object had on the picture.
+        kept: Its number among the kept events of live sources; 0 while it is not kept.
+        source: The source's name, where there are several.
+    """
+
+    day: date
+    numbers: tuple[int, ...] = ()
+    kept: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ListedEvent:
     """What a list says of an event; attributes as of ``Event``.
 
@@ -28,6 +46,7 @@ class ListedEvent:
         box: Where it was then: x1, y1, x2, y2, pixels.
         verdict: What was said of it.
         video: The video, where there are several.
+        live: What else is known of an event of a live source; None for one of a video.
     """
 
     number: int
@@ -43,6 +62,12 @@ class ListedEvent:
     crossings: tuple[Crossing, ...] = ()
     verdict: Verdict = NOTHING_SAID
     video: Path | None = None
+    live: LiveFacts | None = None
+
+    @property
+    def shown_as(self) -> tuple[int, ...]:
+        """The numbers by which people know it: of a live source those on the picture, which may be none."""
+        return (self.number,) if self.live is None else self.live.numbers
 
     @property
     def best_s(self) -> float:
@@ -51,7 +76,7 @@ class ListedEvent:
 
     @property
     def duration_s(self) -> float:
-        """How long it lasted, seconds."""
+        """Returns how long it lasted, seconds."""
         return self.end_s - self.start_s
 
 
@@ -75,7 +100,7 @@ class ListQuery:
 
     @property
     def is_everything(self) -> bool:
-        """Whether no event is left out."""
+        """Returns whether no event is left out."""
         return self.question == Question() and self.judged == "all" and not self.words.strip()
 
 
@@ -138,12 +163,13 @@ _SORTS: Mapping[Sort, tuple[Callable[[ListedEvent], Any], bool]] = {
 
 
 def _has(event: ListedEvent, words: Sequence[tuple[str, Collection[str]]]) -> bool:
-    """Whether each word, given with the labels that it finds, is in what is known of the event."""
+    """Returns whether each word, given with the labels that it finds, is in what is known of the event."""
     names = [event.verdict.name.casefold(), *(visit.zone.casefold() for visit in event.zones)]
     names += [crossing.line.casefold() for crossing in event.crossings]
     names += [event.video.name.casefold()] if event.video is not None else []
-    number = f"#{event.number}"
+    names += [event.live.source.casefold()] if event.live is not None else []
+    numbers = {f"#{number}" for number in event.shown_as}
     return all(
-        event.label in found or word == number or any(word.casefold() in name for name in names)
+        event.label in found or word in numbers or any(word.casefold() in name for name in names)
         for word, found in words
     )

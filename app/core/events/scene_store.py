@@ -24,6 +24,7 @@ from app.core.events.scene import MAX_BYTES, Scene, SceneError, scene_from_json
 from app.core.files.atomic_file import write_atomically
 from app.core.files.regular_file import read_limited
 from app.core.files.write_errors import explain_write_error
+from app.core.frames import LIVE_KINDS
 from app.core.sources.uri import kind_of, shown_name
 
 _log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class SceneStore:
         return self._folder / f"{name}.json"
 
     def _all(self) -> Iterator[KeptScene]:
-        """What is kept, the last written first; damaged files are passed by."""
+        """Returns what is kept, the last written first; damaged files are passed by."""
         dated: list[tuple[int, Path]] = []
         with suppress(OSError):
             for path, _ in zip(self._folder.glob("*.json"), range(_MAX_FILES), strict=False):
@@ -130,13 +131,16 @@ class SceneStore:
         return None
 
 
+def live_source(source: str) -> str:
+    """By what a camera, screen or stream is known: its id, or its address without what is secret in it."""
+    return redact(source) if kind_of(source) == "stream" else source
+
+
 def _known_as(source: str) -> KeptScene:
     """By what a source is known; nothing drawn on it. Reads a megabyte of a file at most."""
     kind = kind_of(source)
-    if kind in ("camera", "screen"):
-        return KeptScene(source, "", Scene())
-    if kind == "stream":
-        return KeptScene(redact(source), "", Scene())
+    if kind in LIVE_KINDS:
+        return KeptScene(live_source(source), "", Scene())
     place = Path(source).absolute()
     with suppress(OSError, RuntimeError):  # a link that leads to itself
         place = place.resolve()

@@ -279,7 +279,9 @@ class CaptureStage:
             return None if attempt.paced or attempt.at_end else attempt.stall_s
 
         if attempt.wait(quiet_s):
-            return _explain(attempt.error, self._uri)
+            error = _explain(attempt.error, self._uri)
+            _forget_frames(attempt.error)
+            return error
         attempt.give_up()
         log.info("%s is silent: given up", shown_name(self._uri))
         name = attempt.info.name if attempt.info is not None else shown_name(self._uri)
@@ -307,6 +309,13 @@ def _explain(error: BaseException | None, uri: str) -> ExplainedError | None:
     log.error("reading %s failed", shown_name(uri), exc_info=error)
     kind = "The memory ran out" if isinstance(error, MemoryError) else f"{type(error).__name__}"
     return AppError(f"{shown_name(uri)} cannot be read: {kind}.", log_hint())
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Lets go of what the functions held that an error went through: the whole source, until garbage is collected."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def seconds(pts_s: Fraction | float) -> Fraction:

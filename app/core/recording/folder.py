@@ -19,6 +19,8 @@ from typing import BinaryIO
 from app.core.files.regular_file import open_regular
 from app.core.files.write_errors import explain_write_error
 from app.core.highlights.file_names import file_part
+from app.core.paths import videos_dir
+from app.core.settings import RecordingSettings
 from detector.file_lock import LockedError
 from detector.part_file import PART_SUFFIX, PartFile, part_path, remove_abandoned_part
 
@@ -32,6 +34,7 @@ _DATA = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.jsonl")
 _DATA_BEGINS = b'{"frame": '
 _LOOKED_AT = 2**20
 _DAY_S = 86_400.0
+_GB = 10**9
 _BARREN = 4096
 """A part without a signature that is no longer than this was killed before its first second was over."""
 
@@ -47,6 +50,16 @@ class FolderLimits:
 
     max_bytes: int | None = None
     max_days: float | None = None
+
+
+def recordings_folder(settings: RecordingSettings) -> Path:
+    """Returns the folder of what the window records."""
+    return Path(settings.folder).expanduser() if settings.folder.strip() else videos_dir()
+
+
+def limits_of(settings: RecordingSettings) -> FolderLimits:
+    """Returns its limits."""
+    return FolderLimits(settings.max_gb * _GB or None, settings.max_days or None)
 
 
 def recording_stem(folder: Path, source: str, moment: datetime) -> Path:

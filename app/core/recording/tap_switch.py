@@ -1,4 +1,4 @@
-"""A tap that is always there, so that recording can begin at any moment of a source that is open already.
+"""A tap that is always there, so that recordings can begin at any moment of a source that is open already.
 
 Decoding begins at a key frame, and the next one may be a minute away: what came since the last is kept.
 """
@@ -15,7 +15,7 @@ _MAX_KEPT = 32_000_000
 
 
 class TapSwitch:
-    """A ``SourceTap`` that leads nowhere, or to another one. Any thread.
+    """A ``SourceTap`` that leads nowhere, or to others. Any thread.
 
     Args:
         max_kept: Bytes since the last key frame; beyond that, recording begins with the next one.
@@ -26,46 +26,51 @@ class TapSwitch:
         self._max_kept = max_kept
         self._kept: list[MediaPacket] = []
         self._size = 0
-        self._target: SourceTap | None = None
+        self._targets: list[SourceTap] = []
         self._media: MediaFormat | None = None
 
-    def lead_to(self, target: SourceTap | None) -> None:
-        """Passes on what comes to ``target``, from the last key frame on; to nowhere for None."""
+    def lead_to(self, target: SourceTap) -> None:
+        """Passes on what comes to ``target``, too, from the last key frame on."""
         with self._lock:
-            self._target = target
-            if target is not None and self._media is not None:
+            self._targets.append(target)
+            if self._media is not None:
                 target.begin(self._media)
                 for packet in self._kept:
                     target.packet(packet)
+
+    def leave(self, target: SourceTap) -> None:
+        """Passes nothing more on to ``target``, where it does."""
+        with self._lock:
+            self._targets = [each for each in self._targets if each is not target]
 
     def begin(self, media: MediaFormat) -> None:
         """See ``MediaSink``."""
         with self._lock:
             self._media = media
             self._kept.clear()
-            if self._target is not None:
-                self._target.begin(media)
+            for target in self._targets:
+                target.begin(media)
 
     def packet(self, packet: MediaPacket) -> None:
         """See ``MediaSink``."""
         with self._lock:
             self._keep(packet)
-            if self._target is not None:
-                self._target.packet(packet)
+            for target in self._targets:
+                target.packet(packet)
 
     def frame(self, frame: Frame) -> None:
         """See ``SourceTap``."""
         with self._lock:
-            if self._target is not None:
-                self._target.frame(frame)
+            for target in self._targets:
+                target.frame(frame)
 
     def ended(self) -> None:
         """See ``MediaSink``."""
         with self._lock:
             self._media = None
             self._kept.clear()
-            if self._target is not None:
-                self._target.ended()
+            for target in self._targets:
+                target.ended()
 
     def _keep(self, packet: MediaPacket) -> None:
         is_key = packet.track == VIDEO and packet.is_key

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from av.sidedata.sidedata import Type as SideDataType
 
 from app.core.errors import AppError
+from app.core.sources.side_data import side_data_of
 
 PQ, HLG = 16, 18  # AVCOL_TRC_SMPTE2084, AVCOL_TRC_ARIB_STD_B67
 NAMES = {PQ: "PQ", HLG: "HLG"}
@@ -89,18 +90,18 @@ def to_screen(code: Floats, transfer: int, peak_nits: float = _USUAL_PEAK_NITS) 
 def peak_of(frame: av.VideoFrame) -> float:
     """Brightest light in cd/m2 that the video's own notes promise; the usual one where they are silent or absurd."""
     told: list[float] = []
-    light = frame.side_data.get(SideDataType.CONTENT_LIGHT_LEVEL)  # type: ignore[call-overload] # the stubs say str
-    if light is not None and len(bytes(light)) >= 4:
-        told.append(float(struct.unpack_from("=I", bytes(light))[0]))
-    screen = frame.side_data.get(SideDataType.MASTERING_DISPLAY_METADATA)  # type: ignore[call-overload] # as above
-    if screen is not None and len(bytes(screen)) >= 88:  # AVMasteringDisplayMetadata: ten rationals, two flags
-        numerator, denominator, _, has_light = struct.unpack_from("=4i", bytes(screen), 72)
+    light = side_data_of(frame, SideDataType.CONTENT_LIGHT_LEVEL)
+    if len(light) >= 4:
+        told.append(float(struct.unpack_from("=I", light)[0]))
+    screen = side_data_of(frame, SideDataType.MASTERING_DISPLAY_METADATA)
+    if len(screen) >= 88:  # AVMasteringDisplayMetadata: ten rationals, two flags
+        numerator, denominator, _, has_light = struct.unpack_from("=4i", screen, 72)
         told.append(numerator / denominator if has_light and denominator else 0.0)
     return next((nits for nits in told if 100 <= nits <= 10_000), _USUAL_PEAK_NITS)
 
 
 def can_map(frame: av.VideoFrame) -> bool:
-    """Whether ``frame`` is HDR of a kind that ``ToneMap`` knows."""
+    """Returns whether ``frame`` is HDR of a kind that ``ToneMap`` knows."""
     known = frame.color_trc in NAMES and frame.colorspace not in (_BT2020_CONSTANT, _ICTCP)
     return known and "lut3d" in av.filter.filters_available
 

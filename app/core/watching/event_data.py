@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from app.core.alarms.message import AlarmMessage
-from app.core.alarms.rules import WatchEvent
+from app.core.alarms.rules import Rule, WatchEvent
 from app.core.recording.reports import FileFinished
 from app.core.records.frame_record import plain
 
@@ -58,11 +57,9 @@ def clip_data(source: str, file: FileFinished) -> dict[str, Any]:
     }
 
 
-def message_of(data: dict[str, Any], clip: Path | None = None) -> AlarmMessage:
-    """Returns the message that tells an event; ``clip`` once that is there."""
+def message_of(data: dict[str, Any], rule: Rule) -> AlarmMessage:
+    """Returns the message that tells an event of ``rule``."""
     label = data["label"] or data["rule"]
-    moment = data["type"] if clip is None else "clip"
-    told = data if clip is None else {**data, "type": "clip", "clip": str(clip)}
     title = f"{label} · {data['source']}"
     snapshot = data["snapshot"] or ""
-    return AlarmMessage(title, label, data["start"], data["source"], snapshot, str(clip or ""), told, moment)
+    return AlarmMessage(title, label, data["start"], data["source"], snapshot, "", data, data["type"], rule.ways)

@@ -14,10 +14,12 @@ from app.core.alarms.message import AlarmMessage
 from app.core.alarms.objects import Look, ObjectWatch
 from app.core.alarms.rules import Began, RuleBook, Signal
 from app.core.errors import AppError
+from app.core.events.scene import Scene
 from app.core.frames import FrameResult
 from app.core.recording.drawn import DrawnFrames
 from app.core.recording.recorder import Recorder
 from app.core.recording.reports import ClipFailed, FileFinished, RecorderReport, RecordingPaused, RecordingResumed
+from app.core.settings import DetectionSettings
 from app.core.watching.event_data import clip_data, event_data, message_of
 from app.core.watching.request import WatchRequest
 from app.core.watching.snapshots import save_event_snapshot
@@ -55,7 +57,7 @@ class EventKeeper:
         self._frames = frames
         self._objects = ObjectWatch(request.detection, request.scene)
         self._book = RuleBook(request.rules)
-        self._told: dict[int, dict[str, Any]] = {}
+        self._told: dict[int, AlarmMessage] = {}
         self._lock = threading.Lock()
         self.clips: Recorder | None = None
         self.count = 0
@@ -69,14 +71,24 @@ class EventKeeper:
         """Takes a frame; returns what it shows."""
         look = self._objects.look(result)
         if result.candidates is not None:  # nothing is absent only because no model is there yet
-            signals = self._book.seen(result.frame.captured_ns / 1e9, look.sightings)
+            signals = self._book.cut() if look.cut else []
+            signals += self._book.seen(result.frame.captured_ns / 1e9, look.sightings)
             self._follow_up(signals, result, look.shown)
         return look
+
+    def adjust(self, detection: DetectionSettings, scene: Scene) -> None:
+        """Goes by another threshold, other zones and masks from now on."""
+        self._objects.adjust(detection, scene)
 
     def lost(self, now_s: float) -> None:
         """The source is lost."""
         self._objects.restart()
         self._follow_up(self._book.lost(now_s))
+
+    def unseen(self, now_s: float) -> None:
+        """Nobody looks for now, though the source is there."""
+        self._objects.restart()
+        self._follow_up(self._book.unseen(now_s))
 
     def passed(self, now_s: float) -> None:
         """Time has passed, with or without frames."""
@@ -94,17 +106,17 @@ class EventKeeper:
         """Takes what a recorder tells, on its thread."""
         if isinstance(report, FileFinished):
             self._tell(clip_data(self._name, report))
-            for data in self._known(report.events):
-                self._alarm(message_of(data, report.path))
+            for message in self._known(report.events):
+                self._alarm(message.with_clip(str(report.path)))
         elif isinstance(report, ClipFailed):
-            for data in self._known(report.events):
-                self.trouble(f"There is no whole clip of event {data['id']}.", "")
+            for message in self._known(report.events):
+                self.trouble(f"There is no whole clip of event {message.data['id']}.", "")
         elif isinstance(report, RecordingPaused):
             self.trouble(report.message, report.hint)
         elif isinstance(report, RecordingResumed):
             self._tell({"type": "note", "source": self._name, "message": "Recording goes on."})
 
-    def _known(self, events: tuple[int, ...]) -> list[dict[str, Any]]:
+    def _known(self, events: tuple[int, ...]) -> list[AlarmMessage]:
         with self._lock:
             return [self._told[event] for event in events if event in self._told]
 
@@ -115,17 +127,18 @@ class EventKeeper:
             event, began = signal.event, isinstance(signal, Began)
             self.count += began
             snapshot = None
-            if began and result is not None and shown is not None:
+            if began and event.rule.snapshot and result is not None and shown is not None:
                 snapshot = self._snapshot(event.label or event.rule.name, result, shown)
             data = event_data("began" if began else "ended", self._name, event)
             with self._lock:
-                data["snapshot"] = str(snapshot) if began and snapshot else self._told.get(event.id, {}).get("snapshot")
-                self._told[event.id] = data
+                known = self._told.get(event.id)
+                data["snapshot"] = str(snapshot) if snapshot else known.data["snapshot"] if known else None
+                self._told[event.id] = message = message_of(data, event.rule)
                 for old in list(self._told)[:-_EVENTS_KEPT]:
                     del self._told[old]
             self._tell(data)
-            self._alarm(message_of(data))
-            if self.clips is not None and event.rule.what == "seen":
+            self._alarm(message)
+            if self.clips is not None and event.rule.keeps_clips:
                 self._clip(self.clips, signal)
 
     def _clip(self, clips: Recorder, signal: Signal) -> None:

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from app.core.alarms.message import AlarmMessage
@@ -25,14 +24,10 @@ from app.core.live import (
     SourceOpened,
     SourceTrouble,
 )
-from app.core.recording.drawn import DrawnFrames
-from app.core.recording.recorder import Recorder
-from app.core.recording.source_recording import SourceRecording
-from app.core.records.frame_record import FrameRecord
 from app.core.settings import OverlaySettings
 from app.core.sources.base import SourceOptions
 from app.core.sources.uri import kind_by_name, shown_name
-from app.core.watching.event_keeper import EventKeeper
+from app.core.watching.keeping import SourceKeeping
 from app.core.watching.request import WatchRequest
 from app.core.workers import Worker
 
@@ -44,7 +39,9 @@ _FINISH_S = 30.0
 
 
 class WatchedSource:
-    """A source from start to end. It is looked for again, for as long as it takes, unless it is a file.
+    """A source from start to end.
+
+    It is looked for again, for as long as it takes, unless it is a file, or a screen that never was there.
 
     Args:
         uri: The source.
@@ -76,38 +73,28 @@ class WatchedSource:
         self._request = request
         self._tell = tell
         self._on_done = on_done
-        self._drawn_frames = DrawnFrames(OverlaySettings())
-        self._keeper = EventKeeper(self.name, request, tell, alarm, self._drawn_frames)
+        self._keeping = SourceKeeping(self.name, request, tell, alarm, OverlaySettings())
+        self._keeper = self._keeping.events
         self._said: deque[LiveEvent] = deque()
         self._lost_ns = 0
         self._told: set[str] = set()
         self._failures = 0
+        self._was_open = False
         self._retry_s: float | None = None
         self._results: LatestSlot[FrameResult] | None = None
         self._over = False
         self.reconnects = 0
         self.done = threading.Event()
         self.failed = False
-        self._clean, self._drawn = self._recording(drawn=False), self._recording(drawn=True)
-        clips = self._drawn if request.mode == "drawn" else self._clean
-        if request.clips is not None and clips is not None:
-            self._keeper.clips = clips.recorder
-        self._options = replace(options, tap=self._clean)
+        self._options = replace(options, tap=self._keeping.clean)
         self.session = LiveSession(lambda: None, self._hear)
         self.session.set_smoothing("off")
         self.worker = Worker("watch", self._run, self._broken)
 
-    def _recording(self, drawn: bool) -> SourceRecording | None:
-        plan = self._request.plan(self.name, drawn)
-        if plan is None:
-            return None
-        recorder = Recorder(plan, self._keeper.report)
-        return SourceRecording(recorder, lambda error: self._keeper.trouble(error.message, error.hint))
-
     @property
     def dropped(self) -> int:
         """Frames that are missing in recordings."""
-        return sum(each.dropped for each in (self._clean, self._drawn) if each is not None)
+        return self._keeping.dropped
 
     @property
     def events(self) -> int:
@@ -147,7 +134,8 @@ class WatchedSource:
         while self._said:
             self._handle(self._said.popleft())
         if result is not None and result.frame.captured_ns > self._lost_ns:
-            self._look(result)
+            self._keeping.look(result)
+            self.session.mark_painted(result)
         now_s = time.monotonic()
         self._keeper.passed(now_s)
         if self._retry_s is not None and now_s >= self._retry_s:
@@ -162,33 +150,19 @@ class WatchedSource:
     def _open(self) -> None:
         self.session.start(self._uri, self._options, self._request.model, self._request.detection)
 
-    def _look(self, result: FrameResult) -> None:
-        look = self._keeper.look(result)
-        frame = result.frame
-        if self._drawn is not None:
-            frames = self._drawn_frames
-            self._drawn.image(frame.captured_ns, lambda: frames.draw(result, look.shown, look.numbers))
-        if result.candidates is not None:
-            record = FrameRecord(frame.index, Fraction(0), look.shown, result.labels, look.numbers)
-            for recording in (self._clean, self._drawn):
-                if recording is not None:
-                    recording.recorder.data(frame.captured_ns, record)
-        self.session.mark_painted(result)
-
     def _handle(self, event: LiveEvent) -> None:
         if isinstance(event, SourceTrouble):
             if event.message not in self._told:  # one line, not one for each try
                 self._told.add(event.message)
                 self._keeper.trouble(event.message, event.hint)
             self._lost_ns = time.monotonic_ns()
-            self._keeper.lost(self._lost_ns / 1e9)
-            if self._drawn is not None:
-                self._drawn.ended()
+            self._keeping.lost(self._lost_ns / 1e9)
             if not event.retrying:
                 self._give_up_for_now()
         elif isinstance(event, SourceOpened):
             self.reconnects += bool(self._lost_ns)
             self._failures = 0
+            self._was_open = True
             self._told.clear()
             self._tell({"type": "open", "source": self.name, "width": event.info.width, "height": event.info.height})
         elif isinstance(event, Ended):
@@ -199,7 +173,8 @@ class WatchedSource:
             self._tell({"type": "note", "source": self.name, "message": event.message})
 
     def _give_up_for_now(self) -> None:
-        if kind_by_name(self._uri) not in LIVE_KINDS:
+        kind = kind_by_name(self._uri)
+        if kind not in LIVE_KINDS or (kind == "screen" and not self._was_open):
             self.failed = self._over = True
             return
         self._retry_s = time.monotonic() + TRY_AGAIN_S[min(self._failures, len(TRY_AGAIN_S) - 1)]
@@ -208,11 +183,8 @@ class WatchedSource:
     def _end(self) -> None:
         self.session.stop(_STOP_S)
         try:
-            self._keeper.close(time.monotonic())
+            self._keeping.close(time.monotonic(), _FINISH_S)
         finally:
-            for recording in (self._clean, self._drawn):
-                if recording is not None and not recording.close(_FINISH_S):
-                    self._keeper.trouble("A recording could not be finished in time.", "The next start finishes it.")
             self.done.set()
             self._on_done()
 

@@ -10,10 +10,11 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.core.candidate_cache.store_facts import StoreFacts
 from app.core.errors import AppError, ExplainedError
-from app.core.events.index import EventIndex, IndexContent, IndexedVideo, find_moved
+from app.core.events.index import EventIndex, IndexContent, IndexedVideo, find_moved, with_live
 from app.core.events.index_filling import IndexSettings, analysed_below, entry_of, indexed
 from app.core.events.judgements import JudgementStore
 from app.core.events.listing import ListedEvent, ListQuery, listed
+from app.core.events.live_archive import LiveArchive
 from app.core.events.scene_store import SceneStore
 from app.core.export.request import ExportReport
 from app.core.paths import event_index_file, judgements_file
@@ -48,6 +49,7 @@ class AllEvents(QObject):
     Args:
         settings: Thresholds and overlap limit.
         background: Runs the workers.
+        archive: Has the events of live sources.
     """
 
     made = Signal(object)
@@ -59,9 +61,9 @@ class AllEvents(QObject):
     found = Signal(object, object)
     """Where a video lies now (None for nowhere), and the ``ListedEvent`` for which it was looked for."""
 
-    def __init__(self, settings: SettingsModel, background: Background) -> None:
+    def __init__(self, settings: SettingsModel, background: Background, archive: LiveArchive) -> None:
         super().__init__()
-        self._settings, self._background = settings, background
+        self._settings, self._background, self._archive = settings, background, archive
         self._index = EventIndex(event_index_file())
         self._query = ListQuery()
         self._content: IndexContent | None = None  # None: to be read again
@@ -86,6 +88,8 @@ class AllEvents(QObject):
 
     def show(self, active: bool) -> None:
         """Make lists from now on, or not: nobody looks."""
+        if active and not self._active:
+            self._content = None  # live sources may have more by now
         self._active = active
         self._list()
 
@@ -104,7 +108,7 @@ class AllEvents(QObject):
         content, query = self._content, self._query
 
         def work() -> AllList:
-            known = self._index.read() if content is None else content
+            known = with_live(self._index.read(), self._archive.of()) if content is None else content
             return AllList(known, listed(known.events, known.labels, query))
 
         def done(made: AllList) -> None:

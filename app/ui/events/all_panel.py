@@ -16,8 +16,8 @@ from app.ui.widgets.texts import ElidedLabel, WrappedLabel
 from app.ui.widgets.theme import Theme
 
 _EMPTY = (
-    "Videos that are looked at or analysed here are listed by themselves. Add a folder of videos that were analysed "
-    "elsewhere, by exports or the command line."
+    "Videos that are looked at or analysed here are listed by themselves, and so is what cameras, streams and screens "
+    "show. Add a folder of videos that were analysed elsewhere, by exports or the command line."
 )
 _NO_FIT = "No event is like that."
 
@@ -79,10 +79,12 @@ class AllPanel(QWidget):
         lines = sorted({crossing.line for event in events for crossing in event.crossings})
         self.filters.set_events(events, zones, lines)
         self.list.show_events(made.listed, None)
-        every = f"{number_of(len(events), 'event')} in {number_of(len(made.content.videos), 'video')}"
+        places = (number_of(len(made.content.videos), "video"), number_of(made.content.sources, "live source"))
+        where = " and ".join(place for place in places if not place.startswith("0 "))
+        every = f"{number_of(len(events), 'event')} in {where}"
         self.count.setText(every if len(made.listed) == len(events) else f"{len(made.listed)} of {every}")
-        self.count.setVisible(bool(made.content.videos))
-        self.filters.setVisible(bool(made.content.videos))
+        self.count.setVisible(bool(where))
+        self.filters.setVisible(bool(where))
         self.nothing.setText("" if made.listed else _NO_FIT if events else _EMPTY)
         self.nothing.setVisible(not made.listed)
 

@@ -6,23 +6,28 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, QRectF, Signal
+from PySide6.QtCore import QModelIndex, QObject, QRectF, Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from app.core.errors import ExplainedError
 from app.core.events.listing import ListedEvent, ListQuery
+from app.core.events.live_archive import LiveArchive
 from app.core.events.scene import Scene
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.live.appearances import ClassRow
 from app.core.palette import class_colour
+from app.core.paths import live_events_file
 from app.ui.events.all_events import AllEvents
 from app.ui.events.all_panel import AllPanel
 from app.ui.events.analyser import Analyser
 from app.ui.events.case_dialog import CaseDialog
 from app.ui.events.event_feed import EventFeed, FeedState
 from app.ui.events.event_panel import EventPanel
+from app.ui.events.event_picture import EventPicture
 from app.ui.events.event_player import EventPlayer, PathOverlay
 from app.ui.events.event_work import EventList, ShownList
+from app.ui.events.kept_pictures import KeptPictures
 from app.ui.events.live_feed import LiveFeed
 from app.ui.services.services import Services
 from app.ui.services.video_thumbnails import VideoThumbnailMaker
@@ -35,6 +40,7 @@ class EventDesk(QObject):
         services: What they work with.
         view: Over which paths are drawn.
         frame_rect: Where the frame lies in it.
+        card_rect: Where it has words about a box.
         parent: Owns this object.
     """
 
@@ -44,7 +50,14 @@ class EventDesk(QObject):
     open_asked = Signal(str)
     """The user wants to see an event of another video: its path."""
 
-    def __init__(self, services: Services, view: QWidget, frame_rect: Callable[[], QRectF], parent: QWidget) -> None:
+    def __init__(
+        self,
+        services: Services,
+        view: QWidget,
+        frame_rect: Callable[[], QRectF],
+        card_rect: Callable[[], QRectF],
+        parent: QWidget,
+    ) -> None:
         super().__init__(parent)
         self._services, self._parent = services, parent
         self.case: CaseDialog | None = None
@@ -52,14 +65,16 @@ class EventDesk(QObject):
         self.analyser = Analyser(services, self)
         self.thumbnails = VideoThumbnailMaker(services.background)
         self.feed = EventFeed(services.controller, services.settings, services.background, self._scene_of)
-        self.live = LiveFeed(services.controller, services.settings, services.background, self._scene_of)
+        archive = LiveArchive(live_events_file())
+        self.live = LiveFeed(services.controller, services.settings, services.background, self._scene_of, archive)
+        self._pictures = KeptPictures(archive, services.background)
+        self.picture = EventPicture(self._live_picture, parent)
         self._shown: ShownList | None = None
         self.panel = EventPanel(services.theme, self.thumbnails)
-        self.panel.list.events.picture_of = self.live.picture
-        self.all = AllEvents(services.settings, services.background)
+        self.all = AllEvents(services.settings, services.background, archive)
         self.all_panel = AllPanel(services.theme, self.thumbnails)
         self._wanted: tuple[Path, ListedEvent] | None = None  # an event of a video that is being opened
-        self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect))
+        self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect, card_rect))
         self.analyser.left.connect(self._take_export)
         self.analyser.known.connect(self.feed.look_again)
         services.scenes.changed.connect(self.feed.scene_changed)
@@ -67,9 +82,13 @@ class EventDesk(QObject):
         self.feed.made.connect(self._show_events)
         self.live.began.connect(self._live_began)
         self.live.made.connect(self._show_list)
-        self.feed.not_kept.connect(self._tell_not_kept)
+        for feed in (self.feed, self.live):
+            feed.not_kept.connect(self._tell_not_kept)
+            self.panel.said.connect(feed.say)
         self.panel.analyse.connect(self.analyser.start)
-        self.panel.said.connect(self.feed.say)
+        self.panel.key_frames.changed.connect(self._choose_key_frames)
+        services.settings.changed.connect(self._show_key_frames)
+        self._show_key_frames("source", "analyse_every")
         self.panel.case.connect(self.make_case)
         self.panel.filters.changed.connect(self._ask)
         self.panel.list.chosen.connect(self._play)
@@ -80,6 +99,11 @@ class EventDesk(QObject):
 
     def _connect_all(self) -> None:
         every, panel = self.all, self.all_panel
+        for events in (self.panel.list.events, panel.list.events):
+            events.picture_of = self._live_picture
+            self._pictures.made.connect(events.pictures_made)
+        self._pictures.made.connect(self.picture.show_picture)
+        self.panel.list.doubleClicked.connect(self._show_picture_at)
         self.feed.made.connect(every.remember)
         every.made.connect(panel.show_events)
         every.filled.connect(panel.show_filling)
@@ -88,7 +112,14 @@ class EventDesk(QObject):
         panel.folder_chosen.connect(every.add_folder)
         panel.stopped.connect(every.stop_filling)
         panel.filters.changed.connect(every.ask)
-        panel.list.chosen.connect(every.look_for)
+        panel.list.chosen.connect(self._show_of_all)
+
+    def _choose_key_frames(self) -> None:
+        self._services.settings.set("source", "analyse_every", self.panel.key_frames.value)
+
+    def _show_key_frames(self, section: str, name: str) -> None:
+        if (section, name) == ("source", "analyse_every"):
+            self.panel.key_frames.show_value(self._services.settings.current.source.analyse_every)
 
     def _take_export(self, report: ExportReport) -> None:
         """An export or analysis has left what it found: of the video that is looked at, or of another."""
@@ -101,6 +132,22 @@ class EventDesk(QObject):
     def _show_analysis(self, request: ExportRequest | None = None) -> None:
         self.panel.show_analysis("" if request is None else request.source.name)
 
+    def _live_picture(self, row: ListedEvent) -> QImage | None:
+        is_kept = row.live is not None and row.live.kept
+        return self._pictures.get(row) if is_kept else self.live.picture(row)
+
+    def _show_picture_at(self, index: QModelIndex) -> None:
+        row = self.panel.list.events.rows[index.row()]
+        if row.live is not None:
+            self.picture.show_event(row)
+
+    def _show_of_all(self, row: ListedEvent) -> None:
+        """Go to an event of a video; of a live source, which nothing brings back, show the picture."""
+        if row.live is not None:
+            self.picture.show_event(row)
+        else:
+            self.all.look_for(row)
+
     def _scene_of(self) -> Scene:
         return self._services.scenes.scene
 
@@ -108,6 +155,7 @@ class EventDesk(QObject):
         """The window closes."""
         self.feed.close()
         self.live.close()
+        self.picture.hide()
         if self.case is not None:
             self.case.stop()
             self.case.hide()
@@ -188,6 +236,8 @@ class EventDesk(QObject):
         shown = self._shown
         if shown is None:
             return
+        if self.picture.isVisible():
+            self._show_picture_at(self.panel.list.currentIndex())
         event = shown.events[row.number - 1]
         colour = self.panel.list.events.colours.get(row.label) or class_colour(row.label)
         if shown.video is None:

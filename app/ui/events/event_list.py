@@ -37,8 +37,8 @@ class EventListModel(QAbstractListModel):
         self.colours: Mapping[str, RGB] = {}
         self._video: Path | None = None
         self.picture_of: Callable[[ListedEvent], QImage | None] = _no_picture
-        """Has the picture of an event that is of no video."""
-        thumbnails.made.connect(self._pictures_made)
+        """Has the picture of an event of a live source."""
+        thumbnails.made.connect(self.pictures_made)
 
     def show(self, rows: tuple[ListedEvent, ...], video: Path | None) -> None:
         """List these instead; those that name no video are of ``video``."""
@@ -68,12 +68,13 @@ class EventListModel(QAbstractListModel):
 
     def _picture(self, row: ListedEvent) -> QImage | None:
         video = row.video or self._video
-        if video is None:
+        if row.live is not None or video is None:
             return self.picture_of(row)
         size = round(PICTURE[0] * self.ratio), round(PICTURE[1] * self.ratio)
         return self._thumbnails.get(ThumbnailKey(video, row.best_pts_s, row.box, size))
 
-    def _pictures_made(self) -> None:
+    def pictures_made(self) -> None:
+        """Show pictures that are there by now."""
         if self.rows:
             self.dataChanged.emit(self.index(0), self.index(len(self.rows) - 1), [Qt.ItemDataRole.DecorationRole])
 
@@ -162,7 +163,8 @@ class EventListView(QListView):
 
 def _identity(row: ListedEvent) -> Hashable:
     """The part that stays the same when threshold or zones change."""
-    return row.video, row.label, row.best_pts_s
+    kept = row.live.kept if row.live is not None else 0
+    return row.video, row.label, kept or row.best_pts_s
 
 
 def _no_picture(_row: ListedEvent) -> QImage | None:

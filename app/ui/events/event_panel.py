@@ -28,6 +28,7 @@ from app.ui.events.event_work import ShownList
 from app.ui.events.filter_bar import FilterBar
 from app.ui.remedies import hint_of
 from app.ui.services.video_thumbnails import VideoThumbnailMaker
+from app.ui.widgets.key_frame_choice import KeyFrameChoice
 from app.ui.widgets.texts import WrappedLabel
 from app.ui.widgets.theme import Theme
 
@@ -70,6 +71,7 @@ class EventPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress")
+        self.key_frames = KeyFrameChoice()
         self.begin = QPushButton("Analyse")
         self.begin.setObjectName("primary")
         self.begin.setToolTip("Run the model over the whole video, in the background (A)")
@@ -100,6 +102,7 @@ class EventPanel(QWidget):
         box.setSpacing(8)
         for widget in (self.title, self.hint, self.bar):
             box.addWidget(widget)
+        box.addWidget(self.key_frames)
         box.addWidget(self.begin, 0, Qt.AlignmentFlag.AlignLeft)
         box.addStretch(1)
         return page
@@ -142,7 +145,8 @@ class EventPanel(QWidget):
         self.bar.setVisible(state.kind == "loading")
         self.bar.setRange(0, 0 if state.part is None else _STEPS)
         self.bar.setValue(round((state.part or 0.0) * _STEPS))
-        self.begin.setVisible(state.kind in ("offer", "failed"))
+        for widget in (self.key_frames, self.begin):
+            widget.setVisible(state.kind in ("offer", "failed"))
         self._show_offer()
         self.pages.setCurrentWidget(self._message)
 
@@ -156,7 +160,8 @@ class EventPanel(QWidget):
             title, hint = (f"Analysing {self._analysed}", _ONE_AT_A_TIME) if self._analysed else _WORDS["offer"]
             self.title.setText(title)
             self.hint.setText(hint)
-            self.begin.setVisible(not self._analysed)
+            for widget in (self.key_frames, self.begin):
+                widget.setVisible(not self._analysed)
 
     def show_events(self, made: ShownList, palette: str) -> None:
         """List these."""
@@ -166,7 +171,7 @@ class EventPanel(QWidget):
             self.filters.set_events(made.rows, [zone.name for zone in scene.zones], [line.name for line in scene.lines])
         self.filters.set_day(made.day_s)
         self.list.events.day_s = made.day_s
-        self.filters.judged.setVisible(made.video is not None)
+        self.filters.judged.setVisible(made.is_kept)
         self.list.events.colours = model_colours(made.labels, palette)
         self.list.show_events(made.listed, made.video)
         rejected = sum(row.verdict.rejected for row in made.rows)
@@ -192,7 +197,7 @@ class EventPanel(QWidget):
 
     def _reject(self) -> None:
         chosen = self._verdicts()
-        if self._made is None or self._made.video is None:
+        if self._made is None or not self._made.is_kept:
             return
         on = not all(verdict.rejected for _, verdict in chosen)
         self.said.emit([(event, replace(verdict, rejected=on)) for event, verdict in chosen])
@@ -221,9 +226,10 @@ class EventPanel(QWidget):
         chosen = [row.verdict for row in self.list.selected()]
         for button in (self.mark, self.name, self.reject):
             button.setEnabled(bool(chosen))
-        is_video = self._made is not None and self._made.video is not None
-        for button in (self.mark, self.name, self.reject, self.make_case):
-            button.setVisible(is_video)
+        made = self._made
+        for button in (self.mark, self.name, self.reject):
+            button.setVisible(made is not None and made.is_kept)
+        self.make_case.setVisible(made is not None and made.video is not None)
         self.make_case.setEnabled(self._made is not None and bool(self._made.listed))
         self.mark.setText("Unmark" if chosen and all(verdict.marked for verdict in chosen) else "Mark")
         self.reject.setText("Accept" if chosen and all(verdict.rejected for verdict in chosen) else "Reject")
@@ -249,5 +255,5 @@ _WORDS = {
 }
 _ONE_AT_A_TIME = "When that is done, what happens in the video is listed here. One video is analysed at a time."
 _NO_EVENTS = "Nothing reaches the threshold: a lower one may show more."
-_NOT_YET = "Nothing was seen yet. What comes is listed here, with its time of day, for an hour."
+_NOT_YET = "Nothing was seen yet. What comes is listed here, with its time of day."
 _NO_FIT = "No event is like that."

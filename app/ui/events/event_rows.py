@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from datetime import date, timedelta
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.core.events.judgements import Verdict
-from app.core.events.listing import ListedEvent
+from app.core.events.listing import ListedEvent, LiveFacts
+from app.ui.widgets.colours import Colours
 from app.ui.widgets.icons import draw_icon
 from app.ui.widgets.quantity_text import clock
-from app.ui.widgets.theme import Colours, Theme
+from app.ui.widgets.theme import Theme
 
 EVENT = Qt.ItemDataRole.UserRole
 """``ListedEvent`` of a row."""
@@ -24,25 +28,46 @@ _TO = "\u2013"  # from one time to the other
 _Index = QModelIndex | QPersistentModelIndex
 _HOUR_S = 3600.0
 _STILL_S = 1.0  # less is not worth a word
+_DAY_S = 86_400.0
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def title_text(row: ListedEvent) -> str:
-    """Returns text such as "person #3", "Anna · person #3"."""
-    what = f"{row.label} #{row.number}"
+    """Returns text such as "person #3", "Anna · person #3"; an object may have had several numbers on the picture."""
+    what = " ".join((row.label, *(f"#{number}" for number in row.shown_as)))
     return f"{row.verdict.name}  ·  {what}" if row.verdict.name else what
 
 
 def time_text(row: ListedEvent) -> str:
-    """Returns text such as "1:02.3 - 1:15.0  ·  12.7 s"."""
+    """Returns text such as "1:02.3 - 1:15.0  ·  12.7 s", "yesterday 14:02:03 - 14:02:15  ·  12.0 s"."""
+    if row.live is not None:
+        return f"{day_time_text(row.live, row.start_s)} {_TO} {day_clock(row.end_s)}  ·  {row.duration_s:.1f} s"
     return f"{clock(row.start_s)} {_TO} {clock(row.end_s)}  ·  {row.duration_s:.1f} s"
 
 
 def brief_time_text(row: ListedEvent) -> str:
     """Returns the same, short enough for a row after an hour and for times of day: "13:02:03 - 13:02:15 · 12 s"."""
+    length = f"{row.duration_s:.1f}" if row.duration_s < 10 else f"{row.duration_s:.0f}"
+    if row.live is not None:
+        return f"{day_time_text(row.live, row.start_s)} · {length} s"
     if row.end_s < _HOUR_S:
         return time_text(row)
-    length = f"{row.duration_s:.1f}" if row.duration_s < 10 else f"{row.duration_s:.0f}"
     return f"{clock(row.start_s, tenths=False)} {_TO} {clock(row.end_s, tenths=False)} · {length} s"
+
+
+def day_clock(seconds: float) -> str:
+    """Returns a time of the day, such as "0:07:12", seconds after any midnight."""
+    minutes, second = divmod(int(seconds % _DAY_S), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
+
+
+def day_time_text(live: LiveFacts, seconds: float) -> str:
+    """Returns when something was, such as "14:02:03", "yesterday 14:02:03", "28 Nov 14:02:03"."""
+    day, today = live.day + timedelta(days=math.floor(seconds / _DAY_S)), date.today()
+    words = {today: "", today - timedelta(days=1): "yesterday "}.get(day)
+    if words is None:
+        words = f"{day.day} {_MONTHS[day.month - 1]} " + (f"{day.year} " if day.year != today.year else "")
+    return f"{words}{day_clock(seconds)}"
 
 
 def where_text(row: ListedEvent) -> str:
@@ -57,7 +82,8 @@ def where_text(row: ListedEvent) -> str:
 def last_text(row: ListedEvent) -> str:
     """Returns the last line of a row: the video where there are several, where the object was, or its score."""
     where = where_text(row) or f"score {row.max_score:.2f}"
-    return where if row.video is None else f"{row.video.name}  ·  {where}"
+    source = row.video.name if row.video is not None else row.live.source if row.live is not None else ""
+    return f"{source}  ·  {where}" if source else where
 
 
 def facts_text(row: ListedEvent, day_s: float | None) -> str:
@@ -67,15 +93,19 @@ def facts_text(row: ListedEvent, day_s: float | None) -> str:
         row: The event.
         day_s: Time of day at which its video begins, seconds; None where that is not known.
     """
-    lines = [] if row.video is None else [str(row.video)]
-    lines += [time_text(row), f"Best score {row.max_score:.2f}, at {clock(row.best_s)}"]
+    live = row.live
+    source = str(row.video) if row.video is not None else live.source if live is not None else ""
+    lines = [source] if source else []
+    best = clock(row.best_s) if live is None else day_time_text(live, row.best_s)
+    lines += [time_text(row), f"Best score {row.max_score:.2f}, at {best}"]
     if day_s is not None:
         begin, end = (clock((day_s + time) % 86_400, tenths=False) for time in (row.start_s, row.end_s))
         lines.append(f"By the file's clock {begin}{_TO}{end}")
     if row.still_s:
         lines.append(f"Stood still for {row.still_s:.1f} s")
-    lines += [f"{visit.zone}: {clock(visit.enter_s)} {_TO} {clock(visit.leave_s)}" for visit in row.zones]
-    lines += [f"{crossing.line}: {crossing.direction} at {clock(crossing.time_s)}" for crossing in row.crossings]
+    shown = clock if live is None else day_clock
+    lines += [f"{visit.zone}: {shown(visit.enter_s)} {_TO} {shown(visit.leave_s)}" for visit in row.zones]
+    lines += [f"{crossing.line}: {crossing.direction} at {shown(crossing.time_s)}" for crossing in row.crossings]
     return "\n".join(lines)
 
 

@@ -71,9 +71,10 @@ class ShownList:
         scene: Zones and lines.
         events: All events, in the order of ``rows``.
         query: What was asked for.
-        video: The video; None for a live source, of whose events nothing can be said or kept.
+        video: The video; None for a live source.
         note: What a person should know, one line; "" for nothing.
         day_s: Time of day at which the video begins, seconds; None where its file does not say.
+        is_kept: What a person says of its events is kept.
     """
 
     rows: tuple[ListedEvent, ...]
@@ -85,6 +86,7 @@ class ShownList:
     video: Path | None = None
     note: str = ""
     day_s: float | None = None
+    is_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

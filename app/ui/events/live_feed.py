@@ -1,8 +1,9 @@
-"""Keeps the list of events of a live source up to date as it runs. GUI thread; events are found on a worker."""
+"""Keeps the list of events of a live source up to date as it runs. GUI thread; a worker finds and keeps them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from fractions import Fraction
 
@@ -10,19 +11,24 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QImage
 
 from app.core.errors import ExplainedError
-from app.core.events.find import find_events
-from app.core.events.listing import ListedEvent, ListQuery, listed, listed_event
+from app.core.events.event import Event
+from app.core.events.judgements import JudgementStore, Verdict
+from app.core.events.listing import ListedEvent, ListQuery
+from app.core.events.live_archive import LiveArchive
 from app.core.events.live_log import LiveLog
 from app.core.events.scene import Scene
+from app.core.events.scene_store import live_source
 from app.core.frames import LIVE_KINDS, FrameResult, SourceInfo
+from app.core.paths import judgements_file
 from app.ui.events.event_rows import PICTURE
-from app.ui.events.event_work import ShownList
+from app.ui.events.kept_pictures import picture_from
+from app.ui.events.live_work import LiveList, LiveWanted, LiveWork
 from app.ui.services.background import Background
 from app.ui.services.controller import LiveController
 from app.ui.services.settings_model import SettingsModel
 
 _EVERY_MS = 1500
-_SHARP = 2  # device pixels of a picture for each logical one
+_LARGER = 4  # than in the list, so that a picture is worth keeping
 
 
 class LiveFeed(QObject):
@@ -30,15 +36,18 @@ class LiveFeed(QObject):
 
     Args:
         controller: Gives the frames.
-        settings: Threshold and overlap limit.
+        settings: Threshold, overlap limit, and for how long events are kept.
         background: Runs the worker.
         scene: Returns the zones, lines and masks that are drawn on the source.
+        archive: Keeps events.
     """
 
     began = Signal()
     """A live source is open."""
     made = Signal(object)
     """``ShownList``."""
+    not_kept = Signal(object)
+    """``ExplainedError``: what was said of an event cannot be remembered."""
 
     def __init__(
         self,
@@ -46,13 +55,19 @@ class LiveFeed(QObject):
         settings: SettingsModel,
         background: Background,
         scene: Callable[[], Scene],
+        archive: LiveArchive,
     ) -> None:
         super().__init__()
-        self._settings, self._background, self._scene = settings, background, scene
+        self._controller, self._settings, self._background, self._scene = controller, settings, background, scene
+        self._archive = archive
+        self._judgements = JudgementStore(judgements_file())
         self._log: LiveLog | None = None
+        self._work: LiveWork | None = None
+        self._made: LiveList | None = None
+        self._asked: LiveWanted | None = None
+        self._lock = threading.Lock()
         self._query = ListQuery()
         self._busy = self._again = False
-        self._numbers: dict[ListedEvent, int] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self._make)
@@ -76,28 +91,42 @@ class LiveFeed(QObject):
         self._query = query
         self._make()
 
+    def say(self, verdicts: Sequence[tuple[Event, Verdict]]) -> None:
+        """Remember what a person said of events of the present list."""
+        made, work = self._made, self._work
+        if made is None or work is None:
+            return
+        items = {item.event: item for item in made.items}
+        said = [(items[event], verdict) for event, verdict in verdicts if event in items]
+
+        def kept(_: None) -> None:
+            self._make()
+
+        self._background.run("judgements", lambda: work.say(said), kept, self.not_kept.emit)
+
     def picture(self, row: ListedEvent) -> QImage | None:
-        """Returns the best picture of an event."""
-        number = self._numbers.get(row)
-        bgra = None if self._log is None or number is None else self._log.picture(number)
-        if bgra is None:
-            return None
-        rows, columns = bgra.shape[:2]
-        return QImage(bgra.data, columns, rows, bgra.strides[0], QImage.Format.Format_RGB32).copy()
+        """Returns the best picture of an event that is not kept."""
+        return None if self._made is None else picture_from(self._made.picture(row))
 
     def _opened(self, info: SourceInfo) -> None:
         if info.kind not in LIVE_KINDS or self._log is not None:  # a source that came back goes on
             return
         now = datetime.now()
         seconds = Fraction(now.hour * 3600 + now.minute * 60 + now.second) + Fraction(now.microsecond, 1_000_000)
-        self._log = LiveLog(seconds, (PICTURE[0] * _SHARP, PICTURE[1] * _SHARP))
+        self._log = LiveLog(seconds, (PICTURE[0] * _LARGER, PICTURE[1] * _LARGER))
+        source = live_source(self._controller.uri)
+        self._work = LiveWork(source, info.name, now.date(), self._archive, self._judgements, self._lock)
         self._timer.start()
         self.began.emit()
         self._make()
 
     def _end(self, *_about: object) -> None:
-        self._log = None
+        log, work, wanted = self._log, self._work, self._asked  # by now, another source may have other zones
+        self._log = self._work = self._made = self._asked = None
         self._timer.stop()
+        if log is not None and work is not None and wanted is not None:
+            seen = log.sightings()
+            self._background.run("live-events", lambda: work.make(seen, wanted), lambda _made: None)
 
     def _take(self, result: FrameResult) -> None:
         if self._log is not None:
@@ -106,35 +135,34 @@ class LiveFeed(QObject):
             self._log.take(result, detection.threshold, detection.iou, masks)
 
     def _setting_changed(self, section: str, name: str) -> None:
-        if (section, name) == ("detection", "threshold"):
+        if (section, name) in (("detection", "threshold"), ("recording", "event_days")):
             self._make()
 
+    def _wanted(self) -> LiveWanted:
+        settings = self._settings.current
+        days, today = settings.recording.event_days, datetime.now().date()
+        return LiveWanted(settings.detection.threshold, self._scene(), self._query, days, today)
+
     def _make(self) -> None:
-        log = self._log
-        if log is None:
+        log, work = self._log, self._work
+        if log is None or work is None:
             return
         if self._busy:
             self._again = True
             return
         self._busy, self._again = True, False
-        seen, scene, query = log.sightings(), self._scene(), self._query
-        threshold = self._settings.current.detection.threshold
+        seen, wanted = log.sightings(), self._wanted()
+        self._asked = wanted
 
-        def work() -> ShownList:
-            followed = seen.trajectories()
-            events = find_events(followed, max(threshold, followed.floor), scene)
-            rows = tuple(listed_event(event, followed.pts_s) for event in events)
-            return ShownList(rows, listed(rows, seen.labels, query), seen.labels, scene, events, query)
-
-        def done(made: ShownList) -> None:
+        def done(made: LiveList) -> None:
             self._busy = False
             if self._log is log:
-                self._numbers = {row: event.tracker_id for row, event in zip(made.rows, made.events, strict=True)}
-                self.made.emit(made)
+                self._made = made
+                self.made.emit(made.shown)
             if self._again:
                 self._make()
 
-        self._background.run("live-events", work, done, self._failed)
+        self._background.run("live-events", lambda: work.make(seen, wanted), done, self._failed)
 
     def _failed(self, _error: ExplainedError) -> None:
         self._busy = False

@@ -13,9 +13,7 @@ from app.core.errors import ExplainedError
 from app.core.export.request import ExportReport
 from app.core.export_queue.state import QueueSnapshot
 from app.core.settings import Choices
-from app.ui.export.export_dialog import ExportDialog
 from app.ui.export.export_models import ExportModels
-from app.ui.export.queue_dialog import QueueDialog
 from app.ui.export.queue_text import notes_of, summary_text
 from app.ui.export.unfinished_exports import UnfinishedExports
 from app.ui.services.services import Services
@@ -23,6 +21,8 @@ from app.ui.widgets.notify import Notifier
 
 if TYPE_CHECKING:
     from app.core.model_cards import ModelCard
+    from app.ui.export.export_dialog import ExportDialog
+    from app.ui.export.queue_dialog import QueueDialog
 
 
 class ExportWindows(QObject):
@@ -55,6 +55,8 @@ class ExportWindows(QObject):
 
     def show_one(self, source: Path | None) -> None:
         """Open the dialog for one video, or bring it back while it runs."""
+        from app.ui.export.export_dialog import ExportDialog
+
         services, running = self._services, self._services.exports.running
         if self.dialog is not None and (running or (self.dialog.isVisible() and not self.dialog.has_ended)):
             self.dialog.show()
@@ -78,6 +80,8 @@ class ExportWindows(QObject):
 
     def show_many(self, paths: Iterable[Path] = ()) -> None:
         """Open the queue, or bring it back; look for videos in ``paths``."""
+        from app.ui.export.queue_dialog import QueueDialog
+
         services, chosen = self._services, tuple(paths)
         if self.queue is None or not (self.queue.isVisible() or services.queue.running):
             if self.queue is not None:

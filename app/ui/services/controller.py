@@ -88,7 +88,8 @@ class LiveController(QObject):
         """What could not be opened last, in place of the present source."""
         self._sample_uri = ""
         self.resting = False
-        """Whether the detector leaves the computer to an export."""
+        """Whether an export wants the computer for itself."""
+        self._needed = False
         self.tap = TapSwitch()
         """What the present source gives, for who records it."""
         self._next_tap = self.tap
@@ -131,7 +132,7 @@ class LiveController(QObject):
             self.awaiting.emit(uri)
         else:
             self._begin(uri)
-        if self.resting:
+        if self.resting and not self._needed:
             self.session.rest(True)
 
     def keep_source(self) -> None:
@@ -198,11 +199,20 @@ class LiveController(QObject):
         self._settings.set("source", "loop", loop)
 
     def rest(self, resting: bool) -> None:
-        """Have the detector rest, or take up its work again."""
+        """Have the detector rest, unless alarms go by it, or take up its work again."""
         if resting != self.resting:
             self.resting = resting
-            if self.session is not None:
-                self.session.rest(resting)
+            self._apply_rest()
+
+    def need_detector(self, needed: bool) -> None:
+        """Alarms go by what the detector finds, or do no more."""
+        if needed != self._needed:
+            self._needed = needed
+            self._apply_rest()
+
+    def _apply_rest(self) -> None:
+        if self.session is not None:
+            self.session.rest(self.resting and not self._needed)
 
     def look_again(self, video: Path) -> None:
         """Show what is kept of ``video`` by now, if that is what is looked at."""
@@ -234,7 +244,7 @@ class LiveController(QObject):
 
     @property
     def is_sample(self) -> bool:
-        """Whether the source is the drawn clip that came with the program."""
+        """Returns whether the source is the drawn clip that came with the program."""
         return bool(self.uri) and self.uri == self._sample_uri
 
     @property
@@ -244,7 +254,7 @@ class LiveController(QObject):
 
     @property
     def is_paused(self) -> bool:
-        """Whether the source is paused."""
+        """Returns whether the source is paused."""
         return self.session is not None and self.session.state is LiveState.PAUSED
 
     @property

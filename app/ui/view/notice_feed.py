@@ -6,7 +6,7 @@ Comes after the presenter, which puts each frame on the view first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 
 from PySide6.QtCore import QObject, QRectF, Signal
 
@@ -96,7 +96,7 @@ class NoticeFeed(QObject):
 
     @property
     def _is_lost(self) -> bool:
-        """Whether the model is a demo that looks at more than its sample."""
+        """Returns whether the model is a demo that looks at more than its sample."""
         return self._view.is_demo and not self._controller.is_sample
 
     @property
@@ -104,8 +104,13 @@ class NoticeFeed(QObject):
         info = self._controller.info
         return self._controller.is_paused or (info is not None and info.kind == "image")
 
+    @cached_property
+    def _better(self) -> str:
+        """The best model that came with the program, looked up once: it is asked for at every frame."""
+        return default_model()
+
     def _tell_demo(self) -> None:
-        better = default_model()
+        better = self._better
         model = self._controller.model
         if model is not None and model.spec.name == better:  # nothing better came with the program
             button, self._act = "Choose a model…", self.choose_model.emit

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 
 from app.ui.widgets.icons import app_icon
@@ -66,15 +67,15 @@ class Tray(QObject):
         self._end.setInterval(_SHOWN_MS + 2000)
         self._end.timeout.connect(self._hide)
 
-    def tell(self, title: str, words: str, _failed: Failed) -> bool:
-        """Show it, where there is a tray that shows messages."""
+    def tell(self, title: str, words: str, _failed: Failed, picture: QIcon | None = None) -> bool:
+        """Show it, with a picture of its own or the program's, where there is a tray that shows messages."""
         if not QSystemTrayIcon.isSystemTrayAvailable() or not QSystemTrayIcon.supportsMessages():
             return False
         if self._icon is None:
             self._icon = QSystemTrayIcon(app_icon(), self)
             self._icon.setToolTip("ssd-viewer")
         self._icon.show()
-        self._icon.showMessage(title, words, app_icon(), _SHOWN_MS)
+        self._icon.showMessage(title, words, picture or app_icon(), _SHOWN_MS)
         self._end.start()
         return True
 

@@ -6,7 +6,7 @@ Composes the overlay, the bar and the panel; the window gives bar and panel thei
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import cast
 
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
@@ -48,25 +48,49 @@ class ZoneEditor(QObject):
         self._services, self._view, self._where, self._boxes = services, view, where, boxes
         self._scenes = services.scenes
         self.overlay = ZoneOverlay(view, where)
-        self.bar = ZoneBar(services.theme)
-        self.panel = ZonePanel()
         self.files = ZoneFiles(services, view, self._replace)
         self.menu: QMenu | None = None
         """What can be done with the shape under the pointer, once asked for."""
         self._kept = self.overlay.drawing.edit.kept
-        for widget in (self.overlay, self.bar, self.panel):
-            widget.addActions(self.bar.shortcuts())
+        self._labels: tuple[str, ...] = ()
         self._connect()
         self._take_settings()
 
+    @cached_property
+    def bar(self) -> ZoneBar:
+        """The tools; made when zones are first drawn, as the panel is."""
+        bar = ZoneBar(self._services.theme)
+        bar.tool_chosen.connect(self._choose_tool)
+        bar.undo.connect(self._undo)
+        bar.redo.connect(self._redo)
+        bar.done.connect(self.end)
+        for widget in (self.overlay, bar):
+            widget.addActions(bar.shortcuts())
+        return bar
+
+    @cached_property
+    def panel(self) -> ZonePanel:
+        """The list of what is drawn."""
+        panel = ZonePanel()
+        panel.addActions(self.bar.shortcuts())
+        panel.chosen.connect(self._choose)
+        panel.renamed.connect(self._rename)
+        panel.limited.connect(self._limit)
+        panel.flipped.connect(self._flip)
+        panel.deleted.connect(self._delete)
+        panel.import_asked.connect(self.files.ask_import)
+        panel.export_asked.connect(self.files.ask_export)
+        panel.copy_asked.connect(self._ask_copy)
+        return panel
+
     @property
     def drawing(self) -> Drawing:
-        """What is drawn on."""
+        """Returns what is drawn on."""
         return self.overlay.drawing
 
     @property
     def editing(self) -> bool:
-        """Whether zones are being drawn."""
+        """Returns whether zones are being drawn."""
         return self.overlay.editing
 
     def toggle(self) -> None:
@@ -87,6 +111,7 @@ class ZoneEditor(QObject):
         if not self.editing:
             self.overlay.set_editing(True)
             self.overlay.raise_()
+            self.panel.show_labels(self._labels)
             self.began.emit()
         self.overlay.setFocus(Qt.FocusReason.OtherFocusReason)
         return True
@@ -133,22 +158,10 @@ class ZoneEditor(QObject):
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        overlay, bar, panel, controller = self.overlay, self.bar, self.panel, self._services.controller
+        overlay, controller = self.overlay, self._services.controller
         overlay.changed.connect(self._changed)
         overlay.ended.connect(self.end)
         overlay.menu_asked.connect(self._show_menu)
-        bar.tool_chosen.connect(self._choose_tool)
-        bar.undo.connect(self._undo)
-        bar.redo.connect(self._redo)
-        bar.done.connect(self.end)
-        panel.chosen.connect(self._choose)
-        panel.renamed.connect(self._rename)
-        panel.limited.connect(self._limit)
-        panel.flipped.connect(self._flip)
-        panel.deleted.connect(self._delete)
-        panel.import_asked.connect(self.files.ask_import)
-        panel.export_asked.connect(self.files.ask_export)
-        panel.copy_asked.connect(self._ask_copy)
         self._scenes.changed.connect(self._scene_changed)
         controller.opening.connect(self.end)
         controller.closed.connect(self.end)
@@ -183,7 +196,9 @@ class ZoneEditor(QObject):
         self.overlay.frame_pixels = (result.frame.width, result.frame.height)
 
     def _model_ready(self, model: ModelReady) -> None:
-        self.panel.show_labels(model.spec.labels)
+        self._labels = model.spec.labels
+        if self.editing:
+            self.panel.show_labels(self._labels)
 
     def _take_settings(self) -> None:
         settings = self._services.settings.current

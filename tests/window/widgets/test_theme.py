@@ -10,7 +10,8 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QLineEdit, QToolButton
 from pytestqt.qtbot import QtBot
 
-from app.ui.widgets.theme import DARK, LIGHT, Colours, Theme
+from app.ui.widgets.colours import DARK, LIGHT, Colours
+from app.ui.widgets.theme import Theme
 from tests.support.contrast import LEAST, contrast, strongest
 from tests.support.qt_checks import settle
 from tests.support.qt_fakes import application
