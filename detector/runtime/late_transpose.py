@@ -30,18 +30,21 @@ def _joined_maps(last: Any) -> list[Any]:
     joined = last.input_value(0).get_node()
     if joined.get_type_name() != "Concat" or joined.get_attributes()["axis"] not in (2, -1):
         return []
-    maps = []
-    for part in joined.input_values():
-        flat = part.get_node()
-        source = flat.input_value(0) if flat.get_type_name() == "Reshape" else None
-        shapes = None if source is None else (source.get_partial_shape(), part.get_partial_shape())
-        if shapes is None or any(shape.is_dynamic for shape in shapes):
-            return []
-        whole, given = tuple(source.get_shape()), tuple(part.get_shape())
-        if len(whole) != 4 or given != (1, whole[1], whole[2] * whole[3]):
-            return []
-        maps.append(source)
-    return maps
+    maps = [_unflattened(part) for part in joined.input_values()]
+    return [] if any(each is None for each in maps) else maps
+
+
+def _unflattened(part: Any) -> Any:
+    """The map [1, C, H, W] that is laid out as ``part`` [1, C, H * W]; None where it is something else."""
+    flat = part.get_node()
+    if flat.get_type_name() != "Reshape":
+        return None
+    source = flat.input_value(0)
+    if source.get_partial_shape().is_dynamic or part.get_partial_shape().is_dynamic:
+        return None
+    whole, given = tuple(source.get_shape()), tuple(part.get_shape())
+    fits = len(whole) == 4 and given == (1, whole[1], whole[2] * whole[3])
+    return source if fits else None
 
 
 def _is_constant(layer: Any, values: list[int]) -> bool:
