@@ -72,7 +72,8 @@ def _read(
         boxes, scores, labels = boxes[usable], scores[usable], labels[usable]
     else:
         dense = read_dense(spec, outputs, rule.score_floor)
-        rows, labels = np.nonzero(dense.scores > rule.score_floor)
+        # Of one axis, nonzero() takes a fraction of the time.
+        rows, labels = np.divmod(np.flatnonzero(dense.scores > rule.score_floor), dense.scores.shape[1])
         scores = dense.scores[rows, labels]
         chosen = _best_per_class(labels, scores, rule.top_k)
         rows, labels, scores = rows[chosen], labels[chosen], scores[chosen]
