@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import av
 import numpy as np
 import pytest
 import torch
+from av.codec.hwaccel import HWAccel
 
 from app.core.frames import DecodedFrame, ImageBGR
 from app.core.motion.cuts import CutFinder
 from app.core.motion.likeness import small_copy
 from app.core.sources.card import Card, CardReader
+from app.core.sources.conversion import FrameConverter
 from app.core.sources.video import VideoReader
 from detector.runtime.base import DeviceFrame
 from detector.runtime.device_pixels import PlaneColours, bgr_of
@@ -152,6 +155,70 @@ def test_other_kinds_of_frames_come_by_the_host(tmp_path: Path) -> None:
 def test_a_file_that_is_cut_short_gives_what_it_has(tmp_path: Path) -> None:
     whole = make_video(tmp_path / "whole.mp4", frames=60, faststart=True)
     assert len(on_card(check_same(truncate(whole, tmp_path / "in.mp4", 0.8), FakeCard()))) > 12
+
+
+# -- a card's order of work --------------------------------------------------------------------------------------------
+
+
+class Stream:
+    """Notes what is asked of it."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+
+    def wait_stream(self, other: str) -> None:
+        self._said.append(f"waits for {other}")
+
+    def synchronize(self) -> None:
+        self._said.append("done")
+
+
+class NotingCard(FakeCard):
+    """A card's own code, with streams that are none."""
+
+    def __init__(self, said: list[str], refused: Collection[int] = ()) -> None:
+        super().__init__(refused)
+        self._said, self._device = said, torch.device("cuda", 1)
+        self._stream = Stream(said)  # type: ignore[assignment] # stands for torch's
+
+    def accelerator(self) -> HWAccel | None:
+        return Card.accelerator(self)
+
+    def planes(self, frame: av.VideoFrame) -> tuple[torch.Tensor, torch.Tensor]:
+        self._said.append("reads")
+        return super().planes(frame)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of torch's CUDA, which is not there."""
+    heard: list[str] = []
+    for name in ("set_device", "synchronize"):
+        monkeypatch.setattr(torch.cuda, name, lambda device, name=name: heard.append(f"{name} {device}"))
+    for name in ("device", "stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda device: f"FFmpeg on {device}")
+    return heard
+
+
+def test_planes_are_read_behind_the_decoder_and_let_go_when_that_is_done(tmp_path: Path, said: list[str]) -> None:
+    with av.open(str(make_video(tmp_path / "in.mp4", frames=2))) as container:
+        frame = next(container.decode(video=0))
+    converter = FrameConverter(frame, field_order=1)
+    NotingCard(said).pixels(frame, converter)
+    assert said == ["waits for FFmpeg on cuda:1", "reads", "done"]
+    said.clear()
+    with pytest.raises(NotImplementedError):
+        NotingCard(said, refused={-1}).pixels(frame, converter)
+    assert said == ["waits for FFmpeg on cuda:1", "reads", "done"]
+
+
+def test_ffmpeg_joins_the_context_of_torch(said: list[str]) -> None:
+    accelerator = NotingCard(said).accelerator()
+    assert accelerator is not None
+    assert said == ["set_device cuda:1", "synchronize cuda:1"]
+    assert accelerator.options == {"primary_ctx": "0", "current_ctx": "1"}
+    assert (accelerator.device_id, accelerator.is_hw_owned, accelerator.allow_software_fallback) == (1, True, True)
 
 
 # -- what comes to the host --------------------------------------------------------------------------------------------
