@@ -51,6 +51,16 @@ class Shifted(FakeCard):
         return luma.roll(8, dims=1), chroma
 
 
+class Hasty(FakeCard):
+    """Gives, once, what was there before the frame."""
+
+    _last: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def planes(self, frame: av.VideoFrame) -> tuple[torch.Tensor, torch.Tensor]:
+        last, self._last = self._last, super().planes(frame)
+        return last if self.count == 77 and last is not None else self._last
+
+
 class Refusing(FakeCard):
     def accelerator(self) -> None:
         raise RuntimeError("no NVDEC")
@@ -64,6 +74,7 @@ class Refusing(FakeCard):
         (FakeCard(lost={3}), "CardLostError: the card fell off"),
         (Refusing(), "RuntimeError: no NVDEC"),
         (Shifted(), "frames look different from the card"),
+        (Hasty(), "frames look different from the card"),
     ],
 )
 def test_a_card_that_decodes_otherwise_is_not_used(
