@@ -40,6 +40,7 @@ class EventDesk(QObject):
         services: What they work with.
         view: Over which paths are drawn.
         frame_rect: Where the frame lies in it.
+        card_rect: Where it has words about a box.
         parent: Owns this object.
     """
 
@@ -49,7 +50,14 @@ class EventDesk(QObject):
     open_asked = Signal(str)
     """The user wants to see an event of another video: its path."""
 
-    def __init__(self, services: Services, view: QWidget, frame_rect: Callable[[], QRectF], parent: QWidget) -> None:
+    def __init__(
+        self,
+        services: Services,
+        view: QWidget,
+        frame_rect: Callable[[], QRectF],
+        card_rect: Callable[[], QRectF],
+        parent: QWidget,
+    ) -> None:
         super().__init__(parent)
         self._services, self._parent = services, parent
         self.case: CaseDialog | None = None
@@ -66,7 +74,7 @@ class EventDesk(QObject):
         self.all = AllEvents(services.settings, services.background, archive)
         self.all_panel = AllPanel(services.theme, self.thumbnails)
         self._wanted: tuple[Path, ListedEvent] | None = None  # an event of a video that is being opened
-        self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect))
+        self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect, card_rect))
         self.analyser.left.connect(self._take_export)
         self.analyser.known.connect(self.feed.look_again)
         services.scenes.changed.connect(self.feed.scene_changed)
@@ -78,6 +86,9 @@ class EventDesk(QObject):
             feed.not_kept.connect(self._tell_not_kept)
             self.panel.said.connect(feed.say)
         self.panel.analyse.connect(self.analyser.start)
+        self.panel.key_frames.changed.connect(self._choose_key_frames)
+        services.settings.changed.connect(self._show_key_frames)
+        self._show_key_frames("source", "analyse_every")
         self.panel.case.connect(self.make_case)
         self.panel.filters.changed.connect(self._ask)
         self.panel.list.chosen.connect(self._play)
@@ -102,6 +113,13 @@ class EventDesk(QObject):
         panel.stopped.connect(every.stop_filling)
         panel.filters.changed.connect(every.ask)
         panel.list.chosen.connect(self._show_of_all)
+
+    def _choose_key_frames(self) -> None:
+        self._services.settings.set("source", "analyse_every", self.panel.key_frames.value)
+
+    def _show_key_frames(self, section: str, name: str) -> None:
+        if (section, name) == ("source", "analyse_every"):
+            self.panel.key_frames.show_value(self._services.settings.current.source.analyse_every)
 
     def _take_export(self, report: ExportReport) -> None:
         """An export or analysis has left what it found: of the video that is looked at, or of another."""

@@ -28,6 +28,7 @@ from app.ui.events.event_work import ShownList
 from app.ui.events.filter_bar import FilterBar
 from app.ui.remedies import hint_of
 from app.ui.services.video_thumbnails import VideoThumbnailMaker
+from app.ui.widgets.key_frame_choice import KeyFrameChoice
 from app.ui.widgets.texts import WrappedLabel
 from app.ui.widgets.theme import Theme
 
@@ -72,6 +73,7 @@ class EventPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress")
+        self.key_frames = KeyFrameChoice()
         self.begin = QPushButton("Analyse")
         self.begin.setObjectName("primary")
         self.begin.setToolTip("Run the model over the whole video, in the background (A)")
@@ -102,6 +104,7 @@ class EventPanel(QWidget):
         box.setSpacing(8)
         for widget in (self.title, self.hint, self.bar):
             box.addWidget(widget)
+        box.addWidget(self.key_frames)
         box.addWidget(self.begin, 0, Qt.AlignmentFlag.AlignLeft)
         box.addStretch(1)
         return page
@@ -144,7 +147,8 @@ class EventPanel(QWidget):
         self.bar.setVisible(state.kind == "loading")
         self.bar.setRange(0, 0 if state.part is None else _STEPS)
         self.bar.setValue(round((state.part or 0.0) * _STEPS))
-        self.begin.setVisible(state.kind in ("offer", "failed"))
+        for widget in (self.key_frames, self.begin):
+            widget.setVisible(state.kind in ("offer", "failed"))
         self._show_offer()
         self.pages.setCurrentWidget(self._message)
 
@@ -158,7 +162,8 @@ class EventPanel(QWidget):
             title, hint = (f"Analysing {self._analysed}", _ONE_AT_A_TIME) if self._analysed else _WORDS["offer"]
             self.title.setText(title)
             self.hint.setText(hint)
-            self.begin.setVisible(not self._analysed)
+            for widget in (self.key_frames, self.begin):
+                widget.setVisible(not self._analysed)
 
     def show_events(self, made: ShownList, palette: str) -> None:
         """List these."""

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import av
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QRegion
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QInputDialog
+from PySide6.QtWidgets import QInputDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.events.listing import ListedEvent
@@ -160,6 +161,18 @@ def test_a_click_goes_there_plays_to_the_end_and_draws_the_path(table: Desk, vid
     frame = table.window.stage.view.frame_rect()
     assert points[0].x() == pytest.approx(frame.x() + frame.width() * 15 / SIZE[0])
     assert points[-1].x() > points[0].x()
+    middle, bare = points[11].toPoint(), QColor("magenta")
+    view = table.window.stage.view
+
+    def painted() -> QColor:
+        image = QImage(overlay.size(), QImage.Format.Format_RGB32)
+        image.fill(bare)
+        overlay.render(image, QPoint(), QRegion(), QWidget.RenderFlag(0))
+        return image.pixelColor(middle)
+
+    assert painted() != bare
+    view.card = QRectF(middle.x() - 10, middle.y() - 10, 20, 20)
+    assert painted() == bare, "the words about a box are not crossed"
     table.controller.close_source()
     assert not overlay.isVisible()
 
