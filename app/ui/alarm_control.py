@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices
@@ -25,10 +25,12 @@ from app.core.settings import DetectionSettings
 from app.ui.alarms.alarm_model import AlarmModel
 from app.ui.alarms.alarm_panel import AlarmPanel
 from app.ui.alarms.arming import Arming
-from app.ui.alarms.rule_dialog import RuleDialog
-from app.ui.alarms.ways_dialog import WaysDialog
 from app.ui.services.services import Services
 from app.ui.widgets.icons import icon
+
+if TYPE_CHECKING:
+    from app.ui.alarms.rule_dialog import RuleDialog
+    from app.ui.alarms.ways_dialog import WaysDialog
 
 TOPIC = "alarms"
 _FIRST = AlarmRule(Rule("seen", ("person",), ways=frozenset({"notify"})))
@@ -79,7 +81,7 @@ class AlarmControl(QObject):
         self._arm.triggered.connect(self._arm_asked)
         controller.live.connect(self._live)
         controller.opened.connect(self._opened)
-        controller.model_ready.connect(self._look_changed)
+        controller.model_ready.connect(self._model_changed)
         self._services.scenes.changed.connect(self._look_changed)
         self._services.settings.changed.connect(self._setting_changed)
 
@@ -96,6 +98,8 @@ class AlarmControl(QObject):
     # -- rules ------------------------------------------------------------------------------------------------------
 
     def _edit(self, row: int) -> None:
+        from app.ui.alarms.rule_dialog import RuleDialog  # not before the window is up
+
         rules = self.model.rules
         first = replace(_FIRST, rule=replace(_FIRST.rule, classes=self._known_first()))
         kept = rules[row] if row < len(rules) else first
@@ -109,6 +113,8 @@ class AlarmControl(QObject):
         self._open(dialog)
 
     def _edit_ways(self) -> None:
+        from app.ui.alarms.ways_dialog import WaysDialog  # likewise
+
         dialog = WaysDialog(self.model.ways, self._parent)
         dialog.made.connect(self.model.replace_ways)
         self._open(dialog)
@@ -222,6 +228,10 @@ class AlarmControl(QObject):
                 self._check([kept.rule for kept in self.model.rules if kept.on])
             except AppError as error:
                 self._failed(f"{error.message} A rule finds nothing.", error.hint)
+
+    def _model_changed(self, *_about: object) -> None:
+        self.arming.unseen()  # another model knows other objects
+        self._look_changed()
 
     def _setting_changed(self, section: str, _name: str) -> None:
         if section == "detection":
