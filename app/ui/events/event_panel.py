@@ -47,6 +47,8 @@ class EventPanel(QWidget):
     """The user wants the video to be analysed."""
     case = Signal()
     """The user wants a case of these events."""
+    clip_asked = Signal(object)
+    """Path of a clip to play."""
     said = Signal(object)
     """(``Event``, ``Verdict``) pairs: what the user says of events."""
 
@@ -235,11 +237,16 @@ class EventPanel(QWidget):
         self.reject.setText("Accept" if chosen and all(verdict.rejected for verdict in chosen) else "Reject")
 
     def _show_menu(self, at: QPoint) -> None:
-        if not self.list.selected() or not self.mark.isVisible():
+        chosen = self.list.selected()
+        clip = self.list.events.clip_of(chosen[0]) if len(chosen) == 1 else None
+        buttons = [button for button in (self.mark, self.name, self.reject) if chosen and button.isVisible()]
+        if clip is None and not buttons:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for button in (self.mark, self.name, self.reject):
+        if clip is not None:
+            menu.addAction("Play clip").triggered.connect(lambda: self.clip_asked.emit(clip))
+        for button in buttons:
             menu.addAction(button.text()).triggered.connect(button.click)
         menu.popup(self.list.viewport().mapToGlobal(at))
 
