@@ -15,11 +15,11 @@ from datetime import date
 from app.core.errors import AppError
 from app.core.events.event import Event
 from app.core.events.find import find_events
-from app.core.events.judgements import NOTHING_SAID, Judgement, JudgementStore, Verdict, judged
+from app.core.events.judgements import NOTHING_SAID, Judgement, Verdict, judged
 from app.core.events.kept_event import KeptEvent, LiveSession, is_same
 from app.core.events.listing import ListedEvent, ListQuery, listed
-from app.core.events.live_archive import LiveArchive
 from app.core.events.live_log import LiveSightings
+from app.core.events.saying import EventStores
 from app.core.events.scene import Scene
 from app.ui.events.event_work import ShownList
 
@@ -71,8 +71,7 @@ class LiveWork:
         source: By what the source is known.
         name: Its name, for people.
         day: The day on which it is opened.
-        archive: Keeps events.
-        judgements: What was said of events.
+        stores: Keep events and what was said of them.
         lock: Held meanwhile: whoever comes next reads what was kept last.
     """
 
@@ -81,12 +80,11 @@ class LiveWork:
         source: str,
         name: str,
         day: date,
-        archive: LiveArchive,
-        judgements: JudgementStore,
+        stores: EventStores,
         lock: threading.Lock,
     ) -> None:
         self._source, self._name, self._day = source, name, day
-        self._archive, self._judgements = archive, judgements
+        self._stores = stores
         self._lock = lock
         self._session: LiveSession | None = None
         self._generation = 0
@@ -119,14 +117,20 @@ class LiveWork:
             AppError: It cannot be kept.
         """
         with self._lock:
-            for session in {item.session for item, _ in verdicts}:
-                said = [(item.event, verdict) for item, verdict in verdicts if item.session is session]
-                self._judgements.keep_all(session.key, said, session.size)
+            self._stores.say_live(verdicts)
             by_id = {item.id: verdict for item, verdict in verdicts if item.id}
-            self._archive.say(list(by_id.items()))
             self._earlier = [replace(one, verdict=by_id.get(one.id, one.verdict)) for one in self._earlier]
-            if self._session is not None:
-                self._said = self._judgements.of(self._session.key)
+            self._read_said()
+
+    def read_again(self) -> None:
+        """Reads what was said of events elsewhere; raises as ``say``."""
+        with self._lock:
+            self._read_on = None
+            self._read_said()
+
+    def _read_said(self) -> None:
+        if self._session is not None:
+            self._said = self._stores.judgements.of(self._session.key)
 
     def _session_of(self, seen: LiveSightings) -> LiveSession:
         if self._session is None or self._generation != seen.generation:
@@ -147,8 +151,8 @@ class LiveWork:
     def _read(self, wanted: LiveWanted) -> None:
         """Reads what is kept of the source, once a day; what is too old goes."""
         if self._read_on != wanted.today:
-            self._judgements.forget(self._archive.forget_old(wanted.days, wanted.today))
-            self._earlier = [kept for kept in self._archive.of(self._source) if kept.id not in self._saved]
+            self._stores.judgements.forget(self._stores.archive.forget_old(wanted.days, wanted.today))
+            self._earlier = [kept for kept in self._stores.archive.of(self._source) if kept.id not in self._saved]
             self._read_on = wanted.today
 
     def _keep(self, present: list[KeptEvent], seen: LiveSightings) -> list[KeptEvent]:
@@ -161,7 +165,7 @@ class LiveWork:
             for place, number in enumerate(numbers)
             if number is None or self._saved[number].state != states[place]
         ]
-        kept = self._archive.keep([present[place] for place in other], seen.picture)
+        kept = self._stores.archive.keep([present[place] for place in other], seen.picture)
         for place, one in zip(other, kept, strict=True):
             numbers[place] = one.id
             self._saved[one.id] = _Saved(one, states[place])
