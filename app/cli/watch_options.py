@@ -33,6 +33,9 @@ def add_watch_options(parser: argparse.ArgumentParser) -> None:
     _add_files(parser)
     _add_alarms(parser)
     parser.add_argument("--for", dest="for_s", type=seconds, metavar="S", help="end after this long, such as 8h")
+    parser.add_argument(
+        "--virtual-camera", action="store_true", help="other programs see the view with its boxes as a camera"
+    )
     parser.add_argument("--health", type=Path, metavar="FILE", help="keep figures in this file, renewed every minute")
     add_detection_flags(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing on stderr but errors")

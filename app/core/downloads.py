@@ -221,7 +221,7 @@ def _import(
 
 
 def _no_room(file: Path, library: ModelLibrary) -> bool:
-    """Whether the disk is what a conversion failed for: a model takes about as much as the file it is made of."""
+    """Tells if a conversion failed for want of disk: a model takes about as much as the file it is made of."""
     try:
         return shutil.disk_usage(library.user_dir).free < file.stat().st_size
     except OSError:

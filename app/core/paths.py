@@ -35,7 +35,7 @@ def models_dir() -> Path:
 
 
 def speeds_file() -> Path:
-    """How fast models ran here."""
+    """Returns the file of how fast models ran here."""
     return platformdirs.user_data_path(APP, appauthor=False) / "speeds.json"
 
 
@@ -80,7 +80,7 @@ def crashes_dir() -> Path:
 
 
 def place_dir() -> Path:
-    """How windows of one session find each other."""
+    """Returns the folder by which windows of one session find each other."""
     return platformdirs.user_state_path(APP, appauthor=False)
 
 

@@ -75,7 +75,7 @@ def _read(path: Path, overrides: Overrides) -> Imported:
 
 
 def _is_torch(path: Path) -> bool:
-    """Whether a file of another name, or none, begins as torch's do."""
+    """Returns whether a file of another name, or none, begins as torch's do."""
     return start_of(path).startswith((b"PK\x03\x04", b"\x80\x02"))
 
 

@@ -46,7 +46,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ConversionRequest:
-    """What to convert.
+    """A network to convert.
 
     Attributes:
         source: A file that OpenVINO reads, checked; or what ``build`` makes its network of.
@@ -158,7 +158,7 @@ def _sides(height: int | None, width: int | None, said: tuple[int, int] | None, 
 
 
 def _is_size(port: Any) -> bool:
-    """Whether an input takes (width, height) of one image."""
+    """Returns whether an input takes (width, height) of one image."""
     shape = port.partial_shape
     return (
         len(shape) == 2 and shape[1] == 2 and port.element_type.is_integral() and (shape[0].is_dynamic or shape[0] == 1)

@@ -98,7 +98,7 @@ class IrDetector(Engine):
         return self._of_table(answers)
 
     def _of_table(self, answers: Sequence[Floats]) -> tuple[Floats, Floats]:
-        """What a network's own table says: the score of each row at its class, the rest for the background."""
+        """Returns what a network's own table says: the score of each row at its class, the rest for the background."""
         boxes, scores, labels = read_table(self.spec, answers)
         rows = np.flatnonzero(np.isfinite(boxes).all(axis=1) & np.isfinite(scores))
         rows = rows[(labels[rows] >= 0) & (labels[rows] < len(self.spec.labels))]

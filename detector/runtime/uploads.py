@@ -124,7 +124,7 @@ class _Slot:
         self.uploaded, self.read = event(), event()
 
     def wait_uploaded(self) -> None:
-        """For the upload before last, which is over as a rule: asking costs less than waiting."""
+        """Waits for the upload before last, which is over as a rule: asking costs less than waiting."""
         if not self.uploaded.query():
             self.uploaded.synchronize()
 

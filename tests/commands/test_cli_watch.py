@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video
+from tests.support.virtual_camera import Device, install_virtual_camera
 from tools.fixtures.mjpeg_server import MjpegServer
 
 
@@ -81,9 +83,41 @@ def test_a_video_that_cannot_be_read_is_a_failure(capsys: Capture, tmp_path: Pat
     assert code == 1
     check_one_line(err, "clip.mp4")
     assert err.count("clip.mp4") == 1
-    code, _, err = run(capsys, "watch", "screen:99", "--model", "fake", "--for", "1s")
-    assert code == 0
-    assert "screen 99: " in err
+
+
+def test_a_screen_that_was_never_there_is_a_failure(capsys: Capture) -> None:
+    code, out, err = run(capsys, "watch", "screen:99", "--model", "fake")
+    assert code == 1
+    check_one_line(err, "screen 99: ")
+    assert [line["type"] for line in lines_of(out)] == ["health", "trouble", "health"]
+
+
+def test_the_view_is_a_camera_of_the_computer(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Device()
+    install_virtual_camera(monkeypatch, device)
+    with MjpegServer(20, (320, 240)) as server:
+        code, _, err = run(capsys, "watch", server.url, "--model", "fake", "--virtual-camera", "--for", "2s")
+    assert (code, err) == (0, "")
+    assert (device.opened, device.closed) == (2, 2)  # tried first
+    assert {image.shape for image in device.images} == {(240, 320, 3)}
+    assert any(np.ptp(image, axis=2).max() > 60 for image in device.images)  # boxes have colours, the frames are grey
+
+
+def test_a_virtual_camera_that_cannot_be_is_a_line(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_virtual_camera(monkeypatch, None)
+    code, out, err = run(capsys, "watch", "camera:0", "--model", "fake", "--virtual-camera")
+    assert (code, out) == (1, "")
+    check_one_line(err, "virtual camera")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows plays sounds by itself")
+def test_a_computer_that_plays_no_sounds_says_so_at_once(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, out, err = run(capsys, "watch", "camera:0", "--model", "fake", "--sound")
+    assert (code, out) == (2, "")
+    check_one_line(err, "plays sounds")
 
 
 @pytest.mark.parametrize(
@@ -104,6 +138,7 @@ def test_a_video_that_cannot_be_read_is_a_failure(capsys: Capture, tmp_path: Pat
         (["camera:0", "--max-days", "nan"], "days"),
         (["camera:0", "--segment", "0"], "a second"),
         (["camera:0", "--for", "soon"], "10s"),
+        (["camera:0", "camera:1", "--virtual-camera"], "one source"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(capsys: Capture, arguments: list[str], said: str) -> None:

@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 
+from app.core.errors import AppError
 from app.core.files import atomic_file
 from app.core.files.disk import DiskSpace
 from app.core.frames import ImageBGR
@@ -230,11 +231,8 @@ def test_a_full_disk_pauses_with_one_line_and_it_goes_on_by_itself(
     assert shown(second.path) == [*range(325, 400)]
 
 
-def test_a_disk_that_refuses_keeps_what_was_written(
-    encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = sum(len(packet.content) for packet in encoded.packets)
-    left = [whole // 2]
+def fill_disk_after(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [size]
     write_once = atomic_file.WaitingFile.write_once
 
     def refuse(file: atomic_file.WaitingFile, content: bytes) -> int:
@@ -244,6 +242,12 @@ def test_a_disk_that_refuses_keeps_what_was_written(
         return write_once(file, content)
 
     monkeypatch.setattr(atomic_file.WaitingFile, "write_once", refuse)
+
+
+def test_a_disk_that_refuses_keeps_what_was_written(
+    encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_disk_after(sum(len(packet.content) for packet in encoded.packets) // 2, monkeypatch)
     probe = Probe(RecorderPlan("x", tmp_path, min_free=0))
     probe.recorder.begin(encoded.media[0])
     feed(probe, encoded)
@@ -252,6 +256,43 @@ def test_a_disk_that_refuses_keeps_what_was_written(
     kept = shown(probe.of(FileFinished)[0].path)
     assert kept == [*range(len(kept))]
     assert 100 < len(kept) < 300
+
+
+def test_a_clip_that_the_disk_cuts_short_is_whole_for_events_that_were_over(
+    encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_disk_after(sum(len(packet.content) for packet in encoded.packets) // 2, monkeypatch)
+    probe = Probe(RecorderPlan("x", clips=tmp_path, pre_roll_s=3, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 60)
+    probe.recorder.begin_clip(1, "dog", T0_NS + 10 * STEP_NS)
+    probe.recorder.end_clip(1, T0_NS + 70 * STEP_NS)
+    feed(probe, encoded, 60, 100)
+    probe.recorder.begin_clip(2, "dog", T0_NS + 65 * STEP_NS)
+    feed(probe, encoded, 100)
+    probe.close()
+    (finished,) = [report for report in probe.of(FileFinished) if report.events]
+    assert (finished.kind, finished.events) == ("clip", (1, 2))
+    assert probe.of(ClipFailed) == [ClipFailed((2,))]
+    kept = shown(finished.path)
+    assert kept == [*range(kept[0], kept[-1] + 1)]
+    assert kept[0] <= 10
+    assert kept[-1] >= 70
+
+
+def test_a_file_that_cannot_be_ended_says_so_once(
+    encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file, clock = RecordingFile(tmp_path / "x-20261130-080000", encoded.media[0], "x"), PacketClock()
+    for packet in encoded.packets[:60]:
+        file.write(clock.timed(packet))
+    fill_disk_after(0, monkeypatch)
+    with pytest.raises(AppError):
+        file.finish()
+    file.abandon()
+    assert capfd.readouterr().err == ""  # where PyAV prints exceptions that it cannot pass on
+    (finished,) = finish_interrupted(tmp_path)
+    assert len(shown(finished)) >= 60 - MAX_LOSS_S * 25
 
 
 def test_a_folder_that_is_removed_is_made_anew(encoded: Kept, tmp_path: Path) -> None:

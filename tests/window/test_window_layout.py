@@ -24,18 +24,12 @@ from app.ui.view.address_dialog import AddressDialog
 from app.ui.widgets.drops import Drop
 from tests.sources.test_sources import write_image
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle
-from tests.support.qt_fakes import CAMERA, VIDEO, Desk, application, desk, make_candidates, make_frame, make_result
+from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk, make_candidates, make_frame, make_result
 
 _RECENT = ("/home/maria/Videos/holiday in the mountains/a rather long name of a film.mp4", "camera:0")
 _SIZES = ((3840, 2160), (1240, 780), (1000, 700), (900, 600), (640, 420), (480, 360))
 
 pytestmark = pytest.mark.xvfb
-
-
-@pytest.fixture(autouse=True)
-def _needs_a_screen(qapp: object) -> None:
-    if application().platformName() != "xcb":
-        pytest.skip(f"needs an X screen (xvfb-run), not the {application().platformName()} platform")
 
 
 @pytest.fixture(params=["light", "dark"])

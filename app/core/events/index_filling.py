@@ -24,7 +24,7 @@ MAX_FOLDERS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """How events are made for the index.
+    """The rules by which events are made for the index.
 
     Attributes:
         threshold_of: The threshold for what a model found.

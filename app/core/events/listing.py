@@ -76,7 +76,7 @@ class ListedEvent:
 
     @property
     def duration_s(self) -> float:
-        """How long it lasted, seconds."""
+        """Returns how long it lasted, seconds."""
         return self.end_s - self.start_s
 
 
@@ -100,7 +100,7 @@ class ListQuery:
 
     @property
     def is_everything(self) -> bool:
-        """Whether no event is left out."""
+        """Returns whether no event is left out."""
         return self.question == Question() and self.judged == "all" and not self.words.strip()
 
 
@@ -163,7 +163,7 @@ _SORTS: Mapping[Sort, tuple[Callable[[ListedEvent], Any], bool]] = {
 
 
 def _has(event: ListedEvent, words: Sequence[tuple[str, Collection[str]]]) -> bool:
-    """Whether each word, given with the labels that it finds, is in what is known of the event."""
+    """Returns whether each word, given with the labels that it finds, is in what is known of the event."""
     names = [event.verdict.name.casefold(), *(visit.zone.casefold() for visit in event.zones)]
     names += [crossing.line.casefold() for crossing in event.crossings]
     names += [event.video.name.casefold()] if event.video is not None else []

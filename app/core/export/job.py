@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from app.core.candidate_cache.lookup import store_paths
 from app.core.candidate_cache.source_content import SourceContent
 from app.core.channels import Channel
+from app.core.export.analysis_reader import may_use_card, open_analysis_source
 from app.core.export.detect_stage import DetectedFrame, ExportDetectStage, OpenDetector
 from app.core.export.disk_space import check_room
 from app.core.export.gate import Gate
@@ -71,8 +73,7 @@ class ExportJob:
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
         self._failure: BaseException | None = None
-        self._frames: Channel[DecodedFrame] | None = None
-        self._found: Channel[DetectedFrame] | None = None
+        self._channels: tuple[Channel[Any], ...] = ()
         self._outputs: Outputs | None = None
         self._stage: ExportDetectStage | None = None
         self._notes: list[str] = []
@@ -108,12 +109,12 @@ class ExportJob:
             resolved_interval(self.request.detect_every, facts.fps),
         )
         waiting = max(2, min(_MAX_WAITING, _WAITING_BYTES // facts.frame_bytes))
-        frames, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
+        frames, found, place = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting), Channel[str](1)
         with self._lock:
-            self._frames, self._found = frames, found
+            self._channels = (frames, found, place)
         workers = (
-            Worker("export-read", lambda _: self._read(frames), self._fail),
-            Worker("export-detect", lambda _: stage.run(self._open_detector, frames, found), self._fail),
+            Worker("export-read", lambda _: self._read(frames, place), self._fail),
+            Worker("export-detect", lambda _: stage.run(self._open_detector, frames, found, place), self._fail),
             Worker("export-write", lambda _: self._write(found, facts), self._fail),
         )
         for worker in workers:
@@ -152,8 +153,11 @@ class ExportJob:
 
     # -- the three threads ------------------------------------------------------------------------------------------
 
-    def _read(self, frames: Channel[DecodedFrame]) -> None:
-        reader = open_export_source(self.request)
+    def _read(self, frames: Channel[DecodedFrame], place: Channel[str]) -> None:
+        if may_use_card(self.request):
+            reader = open_analysis_source(self.request, place.get(), self._gate.check)
+        else:
+            reader = open_export_source(self.request)
         try:
             while (frame := reader.read_frame()) is not None:
                 frames.put(frame)
@@ -189,11 +193,10 @@ class ExportJob:
         """The first failure is what ``run`` raises; all threads end."""
         with self._lock:
             self._failure = self._failure or error
-            channels = (self._frames, self._found)
+            channels = self._channels
         self._gate.stop(error)
         for channel in channels:
-            if channel is not None:
-                channel.fail(error)
+            channel.fail(error)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

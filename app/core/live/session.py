@@ -22,7 +22,8 @@ from app.core.errors import ExplainedError
 from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.capture import CaptureStage, SourceFactory, seconds
-from app.core.live.detect import DetectorFactory, DetectStage
+from app.core.live.detect import DetectorFactory
+from app.core.live.detection_side import DetectionSide
 from app.core.live.events import (
     ALLOWED,
     LiveEvent,
@@ -33,8 +34,6 @@ from app.core.live.events import (
     SourceTrouble,
     StateChanged,
 )
-from app.core.live.follow import FollowStage
-from app.core.live.route import Route
 from app.core.live.source_listener import SessionSide, SourceListener
 from app.core.models import open_model
 from app.core.settings import DetectionSettings, ModelSettings
@@ -75,26 +74,21 @@ class LiveSession:
         detector_factory: DetectorFactory = open_model,
         source_factory: SourceFactory = open_source,
     ) -> None:
-        self._on_results_ready = on_results_ready
         self._on_event = on_event
-        self._detector_factory = detector_factory
         self._source_factory = source_factory
         # Held while events are told, so that they come in order; reentrant, since a callback may call back.
         self._lock = threading.RLock()
         self._state = LiveState.IDLE
         self._stats = StatsRecorder()
-        self._route = Route(on_results_ready)
+        self._side = DetectionSide(on_results_ready, self._tell, self._lock, self._stats, detector_factory)
         self._capture: CaptureStage | None = None
         self._uri = ""
         self._next: _Following | None = None  # takes the capture's place once it is open
         self._retired: list[Worker] = []  # threads of sources that were replaced, as long as they run
-        self._detect: DetectStage | None = None
-        self._follow: FollowStage | None = None
         self._info: SourceInfo | None = None
         self._painted: tuple[int, int] | None = None
         self._drops_before = 0
         self._smoothing = "auto"
-        self._masks: Masks = ()
 
     # -- what is going on -------------------------------------------------------------------------------------------
 
@@ -110,17 +104,17 @@ class LiveSession:
     @property
     def results(self) -> LatestSlot[FrameResult]:
         """The newest frame with what was found in it. Ask anew after each ``start``."""
-        return self._route.results
+        return self._side.route.results
 
     @property
     def position_s(self) -> Fraction | None:
         """Time of the newest frame of a file; None for a live source."""
-        frame = self._route.last
+        frame = self._side.route.last
         return frame.pts_s if frame is not None else None
 
     def stats(self) -> LiveStats:
         """Speeds, ages and drops of this source."""
-        return self._stats.snapshot(time.monotonic_ns(), self._route.drops - self._drops_before)
+        return self._stats.snapshot(time.monotonic_ns(), self._side.route.drops - self._drops_before)
 
     def mark_painted(self, result: FrameResult) -> None:
         """``result`` is on the screen; painting its frame again (a resize, a slider, newer boxes) does not count."""
@@ -166,26 +160,13 @@ class LiveSession:
     def _take(self, following: _Following) -> None:
         """Have this source from now on; the one before ends."""
         uri, model, detection = following.uri, following.model, following.detection
-        if self._detect is None:
-            self._route = Route(self._on_results_ready)
-            self._route.set_smoothing(self._smoothing)
-            self._detect = self._new_detect_stage(uri, model, detection)
-            self._detect.worker.start()
-            self._follow = self._route.follow = FollowStage(
-                self._route.show, detection.threshold, self._route.follow_no_more
-            )
-            self._follow.set_masks(self._masks)
-            self._follow.worker.start()
-        else:
-            self.set_iou(detection.iou)
-            self.set_threshold(detection.threshold)
-            self._detect.look_at(uri, model)
+        self._side.look_at(uri, model, detection)
         if self._capture is not None:
             self._retire(self._capture)
         self._info, self._uri = None, uri
-        following.listener.attach(self._route, self._stats)
+        following.listener.attach(self._side.route, self._stats)
         self._stats.clear()
-        self._drops_before = self._route.drops
+        self._drops_before = self._side.route.drops
         self._capture = following.capture
         self._set_state(LiveState.STARTING)
 
@@ -204,19 +185,14 @@ class LiveSession:
         A thread that is stuck in a driver is left behind; it ends when the driver lets it.
         """
         with self._lock:
-            capture, detect = self._capture, self._detect
-            if capture is None or detect is None:
+            capture = self._capture
+            if capture is None:
                 return True
             self._set_state(LiveState.STOPPING)
             self._drop_next()
             capture.stop()
-            detect.stop()
-            followers = [self._follow.worker] if self._follow is not None else []
-            if self._follow is not None:
-                self._follow.stop()
-            self._route.close()
-            self._capture = self._detect = self._follow = self._info = None
-            workers = (*self._retired, *capture.workers, detect.worker, *followers)
+            workers = (*self._retired, *capture.workers, *self._side.stop())
+            self._capture = self._info = None
             self._retired = []
         if deadline_s > 0:
             join_all(workers, deadline_s)
@@ -254,7 +230,7 @@ class LiveSession:
                 self._capture.transport.step(frames)
 
     def set_loop(self, loop: bool) -> None:
-        """Whether a file begins again at its end."""
+        """Sets whether a file begins again at its end."""
         with self._lock:
             if self._capture is not None:
                 self._capture.transport.set_loop(loop)
@@ -262,52 +238,43 @@ class LiveSession:
     # -- detector ---------------------------------------------------------------------------------------------------
 
     def set_iou(self, iou: float) -> None:
-        """NMS limit of the frames to come; the present one is filtered by its candidates."""
+        """Sets the NMS limit of the frames to come; the present one is filtered by its candidates."""
         with self._lock:
-            if self._detect is not None:
-                self._detect.set_iou(iou)
+            self._side.set_iou(iou)
 
     def set_threshold(self, threshold: float) -> None:
         """Show detections from this score on; only a low one matters here, see ``detector.detections.floor_for``."""
         with self._lock:
-            if self._detect is not None:
-                self._detect.set_threshold(threshold)
-            if self._follow is not None:
-                self._follow.set_threshold(threshold)
+            self._side.set_threshold(threshold)
 
     def set_smoothing(self, mode: str) -> None:
-        """Whether boxes follow the motion between the runs of the detector: "auto", "on" or "off"."""
+        """Sets whether boxes follow the motion between the runs of the detector: "auto", "on" or "off"."""
         with self._lock:
             self._smoothing = mode
-            self._route.set_smoothing(self._smoothing_of(self._info))
+            self._side.set_smoothing(self._smoothing_of(self._info))
 
     def _smoothing_of(self, info: SourceInfo | None) -> str:
         return "off" if info is not None and info.kind in ("image", "folder") else self._smoothing
 
     def set_masks(self, masks: Masks) -> None:
-        """Areas in which no object is followed; what is shown of a frame is for its viewer to decide."""
+        """Sets the areas in which no object is followed; what is shown of a frame is for its viewer to decide."""
         with self._lock:
-            self._masks = masks
-            if self._follow is not None:
-                self._follow.set_masks(masks)
+            self._side.set_masks(masks)
 
     def rest(self, resting: bool) -> None:
-        """Whether the detector leaves the computer to others: frames then come without detections."""
+        """Sets whether the detector leaves the computer to others: frames then come without detections."""
         with self._lock:
-            if self._detect is not None:
-                self._detect.rest(resting)
+            self._side.rest(resting)
 
     def look_again(self) -> None:
         """Show what is kept of the present video, if an export or analysis has left it meanwhile."""
         with self._lock:
-            if self._detect is not None:
-                self._detect.look_again()
+            self._side.look_again()
 
     def switch_model(self, model: ModelSettings) -> None:
         """Change to another model; the view goes on meanwhile, and the old one is kept until the new one runs."""
         with self._lock:
-            if self._detect is not None and model != self._detect.requested_model:
-                self._detect.switch(model)
+            self._side.switch_model(model)
 
     # -- from the stages --------------------------------------------------------------------------------------------
 
@@ -321,7 +288,7 @@ class LiveSession:
             if not listener.is_present:
                 return
             self._info = info
-            self._route.set_smoothing(self._smoothing_of(info))
+            self._side.set_smoothing(self._smoothing_of(info))
             self._tell(SourceOpened(info))
             if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
                 self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)
@@ -353,12 +320,3 @@ class LiveSession:
     def _tell(self, event: LiveEvent) -> None:
         with self._lock:
             self._on_event(event)
-
-    def _new_detect_stage(self, uri: str, model: ModelSettings, detection: DetectionSettings) -> DetectStage:
-        def tell(event: LiveEvent) -> None:
-            with self._lock:
-                if self._detect is stage:  # one that was left behind has nothing to say any more
-                    self._tell(event)
-
-        stage = DetectStage(self._route, self._stats, tell, self._detector_factory, uri, model, detection)
-        return stage

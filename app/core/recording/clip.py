@@ -26,6 +26,7 @@ class Clip:
         self._wait_ns = int(pre_roll_s * 1e9)
         self._open: set[int] = set()
         self._until_ns = 0
+        self._ends_ns: dict[int, int] = {}
         self._written_ns = -1
         self.began_ns = 0
         self.events: list[int] = []
@@ -54,6 +55,7 @@ class Clip:
         """Goes on until then after this event."""
         if event in self._open:
             self._open.discard(event)
+            self._ends_ns[event] = until_ns
             self._until_ns = max(self._until_ns, until_ns)
 
     def take(self, timed: TimedPacket) -> None:
@@ -68,6 +70,11 @@ class Clip:
     def is_over(self, now_ns: int) -> bool:
         """Whether no event can touch it any more."""
         return not self._open and now_ns > self._until_ns + self._wait_ns
+
+    def cut_short(self, lost_ns: int) -> tuple[int, ...]:
+        """Returns the events that the clip does not show to their end, where its last ``lost_ns`` may be missing."""
+        kept_ns = self._written_ns - lost_ns
+        return tuple(event for event in self.events if event in self._open or self._ends_ns[event] > kept_ns)
 
     def _write(self, timed: TimedPacket) -> None:
         self.began_ns = self.began_ns or timed.packet.arrived_ns

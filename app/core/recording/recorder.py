@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 _S = 1_000_000_000
 _TRY_AGAIN_NS = 5 * _S
 _LOOK_NS = _S
+_LOST_NS = 2 * _S
+"""Of a file that could not be finished so much may be missing at its end."""
 
 
 class Recorder:
@@ -141,11 +143,13 @@ class Recorder:
             else:
                 item()
 
-    def _finish_interrupted(self) -> None:
+    def _finish_interrupted(self, clip: Clip | None = None) -> None:
+        """Finishes what was left behind, ``clip`` among it."""
         for folder, kind in self._folders():
             try:
                 for path in finish_interrupted(folder):
-                    self._tell(FileFinished(path, kind, 0, 0.0))
+                    known = clip is not None and path == clip.file.path
+                    self._tell(FileFinished(path, kind, 0, 0.0, tuple(clip.events) if clip and known else ()))
             except AppError as error:
                 log.warning("%s", error.message)
 
@@ -276,12 +280,13 @@ class Recorder:
             segment.abandon()
         if clip is not None:
             clip.file.abandon()
-            self._tell(ClipFailed(tuple(clip.events)))
+            if cut_short := clip.cut_short(_LOST_NS):
+                self._tell(ClipFailed(cut_short))
         if not self._paused:
             self._tell(RecordingPaused(error.message, error.hint))
         self._paused = True
         self._look_at_ns = now_ns + _TRY_AGAIN_NS
-        self._finish_interrupted()
+        self._finish_interrupted(clip)
 
     def _may_go_on(self, packet: MediaPacket) -> bool:
         is_key = packet.track == VIDEO and packet.is_key

@@ -52,7 +52,13 @@ _OPTIONS = {
 
 
 class _FlushedFile:
-    """A file for FFmpeg, in which every write is at once beyond this process, and once a second on the disk."""
+    """A file for FFmpeg, in which every write is at once beyond this process, and once a second on the disk.
+
+    Attributes:
+        error: Why a write failed.
+        refused: Whether nothing is written any more, as after such a failure: FFmpeg writes on, and PyAV would print
+            what comes of it.
+    """
 
     def __init__(self, part: AtomicFile) -> None:
         self._file = part.file
@@ -71,13 +77,13 @@ class _FlushedFile:
                 os.fsync(self._file.fileno())
                 self._synced_s = time.monotonic()
         except OSError as error:
-            self.error = self.error or error
+            self.error, self.refused = error, True
             raise
         return written
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Moves, as FFmpeg does where it ends a file."""
-        return self._file.seek(offset, whence)
+        """Moves, as FFmpeg does where it ends a file; once ``refused`` it only seems to."""
+        return offset if self.refused else self._file.seek(offset, whence)
 
     def tell(self) -> int:
         """Returns where the next write goes."""
@@ -160,6 +166,8 @@ class RecordingFile:
         """
         try:
             self._copy.mux(packet)
+            if self._file.error is not None:
+                raise self._file.error
         except (av.FFmpegError, OSError, ValueError) as error:
             self._refused += 1
             if self._file.error is not None or self._refused > _MAX_REFUSED or not self.size:
@@ -177,6 +185,8 @@ class RecordingFile:
         """
         try:
             self._copy.close()
+            if self._file.error is not None:
+                raise self._file.error
             self._part.file.flush()
             os.fsync(self._part.file.fileno())
         except (av.FFmpegError, OSError, ValueError) as error:

@@ -65,7 +65,7 @@ class FileFinished:
 
 @dataclass(frozen=True, slots=True)
 class ClipFailed:
-    """There is no clip of these events, or it ends early and is not finished."""
+    """There is no clip of these events, or it ends early."""
 
     events: tuple[int, ...]
 

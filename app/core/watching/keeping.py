@@ -1,4 +1,7 @@
-"""The events of one source with all that is kept of it: recordings, clips, pictures. Owned by ``ssdv-watch``."""
+"""The events of one source with all that is made of it: recordings, clips, pictures, a virtual camera.
+
+Owned by ``ssdv-watch``.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,18 @@ from fractions import Fraction
 from typing import Any
 
 from app.core.alarms.message import AlarmMessage
+from app.core.alarms.objects import Look
+from app.core.errors import AppError
 from app.core.frames import FrameResult
 from app.core.recording.drawn import DrawnFrames
+from app.core.recording.frame_encoder import ImageMaker
 from app.core.recording.recorder import Recorder
 from app.core.recording.source_recording import SourceRecording
 from app.core.records.frame_record import FrameRecord
 from app.core.settings import OverlaySettings
 from app.core.watching.event_keeper import EventKeeper
 from app.core.watching.request import WatchRequest
+from app.core.watching.virtual_camera import VirtualCamera
 
 
 class SourceKeeping:
@@ -49,13 +56,17 @@ class SourceKeeping:
         clips = self._drawn if request.mode == "drawn" else self.clean
         if request.clips is not None and clips is not None:
             self.events.clips = clips.recorder
+        self._camera = VirtualCamera(self._failed) if request.virtual_camera else None
 
     def _recording(self, name: str, request: WatchRequest, fps: Fraction | None, drawn: bool) -> SourceRecording | None:
         plan = request.plan(name, drawn)
         if plan is None:
             return None
         recorder = Recorder(plan, self.events.report)
-        return SourceRecording(recorder, lambda error: self.events.trouble(error.message, error.hint), fps)
+        return SourceRecording(recorder, self._failed, fps)
+
+    def _failed(self, error: AppError) -> None:
+        self.events.trouble(error.message, error.hint)
 
     @property
     def dropped(self) -> int:
@@ -65,14 +76,20 @@ class SourceKeeping:
     def look(self, result: FrameResult) -> None:
         """Takes a frame that the detector has looked at."""
         look = self.events.look(result)
-        frame, frames = result.frame, self._frames
+        frame = result.frame
         if self._drawn is not None:
-            self._drawn.image(frame.captured_ns, lambda: frames.draw(result, look.shown, look.numbers))
+            self._drawn.image(frame.captured_ns, self._drawing(result, look))
+        if self._camera is not None:
+            self._camera.show(self._drawing(result, look))
         if result.candidates is not None:
             record = FrameRecord(frame.index, Fraction(0), look.shown, result.labels, look.numbers)
             for recording in (self.clean, self._drawn):
                 if recording is not None:
                     recording.recorder.data(frame.captured_ns, record)
+
+    def _drawing(self, result: FrameResult, look: Look) -> ImageMaker:
+        frames = self._frames
+        return lambda: frames.draw(result, look.shown, look.numbers)
 
     def lost(self, now_s: float) -> None:
         """The source is lost."""
@@ -85,6 +102,8 @@ class SourceKeeping:
         try:
             self.events.close(now_s)
         finally:
+            if self._camera is not None:
+                self._camera.close(deadline_s)
             for recording in (self.clean, self._drawn):
                 if recording is not None and not recording.close(deadline_s):
                     self.events.trouble("A recording could not be finished in time.", "The next start finishes it.")

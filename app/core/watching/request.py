@@ -35,6 +35,7 @@ class WatchRequest:
         segment_bytes: Its size.
         limits: Of each folder.
         min_free: Bytes that stay free on the disk.
+        virtual_camera: Whether other programs see its frames with their boxes, as a camera.
     """
 
     model: ModelSettings
@@ -50,6 +51,7 @@ class WatchRequest:
     segment_bytes: int = 2_000_000_000
     limits: FolderLimits = field(default_factory=FolderLimits)
     min_free: int = 200_000_000
+    virtual_camera: bool = False
 
     def plan(self, title: str, drawn: bool) -> RecorderPlan | None:
         """Returns what one of the two recorders of a source is to do; None where it has nothing to do.

@@ -39,7 +39,9 @@ _FINISH_S = 30.0
 
 
 class WatchedSource:
-    """A source from start to end. It is looked for again, for as long as it takes, unless it is a file.
+    """A source from start to end.
+
+    It is looked for again, for as long as it takes, unless it is a file, or a screen that never was there.
 
     Args:
         uri: The source.
@@ -77,6 +79,7 @@ class WatchedSource:
         self._lost_ns = 0
         self._told: set[str] = set()
         self._failures = 0
+        self._was_open = False
         self._retry_s: float | None = None
         self._results: LatestSlot[FrameResult] | None = None
         self._over = False
@@ -159,6 +162,7 @@ class WatchedSource:
         elif isinstance(event, SourceOpened):
             self.reconnects += bool(self._lost_ns)
             self._failures = 0
+            self._was_open = True
             self._told.clear()
             self._tell({"type": "open", "source": self.name, "width": event.info.width, "height": event.info.height})
         elif isinstance(event, Ended):
@@ -169,7 +173,8 @@ class WatchedSource:
             self._tell({"type": "note", "source": self.name, "message": event.message})
 
     def _give_up_for_now(self) -> None:
-        if kind_by_name(self._uri) not in LIVE_KINDS:
+        kind = kind_by_name(self._uri)
+        if kind not in LIVE_KINDS or (kind == "screen" and not self._was_open):
             self.failed = self._over = True
             return
         self._retry_s = time.monotonic() + TRY_AGAIN_S[min(self._failures, len(TRY_AGAIN_S) - 1)]

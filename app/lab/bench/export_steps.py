@@ -214,7 +214,7 @@ class ExportBench:
         self._on_step("encode")
         target = self._folder / "step.mp4"
         video = OverlappedVideo(VideoFile(clip, target, Fraction(0), None))
-        frames = [replace(frame, image_bgr=frame.image_bgr.copy()) for frame in sample.frames]
+        frames = [replace(frame, image=frame.image_bgr.copy()) for frame in sample.frames]
         meter = _Meter()
         try:
             for index in range(self._frames):

@@ -52,6 +52,7 @@ class Arming(QObject):
         self._lines: deque[tuple[int, dict[str, Any]]] = deque()
         self._wake = Wake(self._take_lines)
         self._notice = WindowNotice(self)
+        self._notice.failed.connect(self._notice_failed)
         self._source: ArmedSource | None = None
         self._delivery: Delivery | None = None
         self._tap: TapSwitch | None = None
@@ -173,6 +174,9 @@ class Arming(QObject):
     def _take_frame(self, result: FrameResult) -> None:
         if self._source is not None:
             self._source.take(result)
+
+    def _notice_failed(self) -> None:
+        self.failed.emit("The notification cannot be shown.", "Install notify-send, or leave out the notifications.")
 
     # -- from other threads -----------------------------------------------------------------------------------------
 

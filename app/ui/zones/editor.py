@@ -85,12 +85,12 @@ class ZoneEditor(QObject):
 
     @property
     def drawing(self) -> Drawing:
-        """What is drawn on."""
+        """Returns what is drawn on."""
         return self.overlay.drawing
 
     @property
     def editing(self) -> bool:
-        """Whether zones are being drawn."""
+        """Returns whether zones are being drawn."""
         return self.overlay.editing
 
     def toggle(self) -> None:

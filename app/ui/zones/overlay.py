@@ -76,7 +76,7 @@ class ZoneOverlay(QWidget):
 
     @property
     def editing(self) -> bool:
-        """Whether shapes can be drawn."""
+        """Returns whether shapes can be drawn."""
         return self._editing
 
     def set_editing(self, editing: bool) -> None:
@@ -90,7 +90,7 @@ class ZoneOverlay(QWidget):
         self.refresh()
 
     def set_watched(self, watched: bool) -> None:
-        """Whether shapes are seen while they are not edited."""
+        """Sets whether shapes are seen while they are not edited."""
         self._watched = watched
         self.refresh()
 

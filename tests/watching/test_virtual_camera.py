@@ -1,0 +1,98 @@
+"""The drawn view as a camera: what the device is sent, and what is said where there is none."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.core.errors import AppError
+from app.core.watching.virtual_camera import VirtualCamera, check_virtual_camera
+from tests.support.virtual_camera import PATIENCE_S, Device, install_virtual_camera
+
+
+def grey(level: int, height: int = 24, width: int = 32) -> np.ndarray:
+    return np.full((height, width, 3), level, np.uint8)
+
+
+class Failures:
+    """Waits for one."""
+
+    def __init__(self) -> None:
+        self.all: list[AppError] = []
+        self.came = threading.Event()
+
+    def __call__(self, error: AppError) -> None:
+        self.all.append(error)
+        self.came.set()
+
+
+def test_images_arrive_in_the_size_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, failures = Device(), Failures()
+    install_virtual_camera(monkeypatch, device)
+    camera = VirtualCamera(failures)
+    for count, image in enumerate((grey(10), grey(20), grey(30, 48, 64)), 1):
+        camera.show(lambda image=image: image)  # type: ignore[misc] # bound now
+        device.wait(count)
+    assert camera.close(PATIENCE_S)
+    assert [(image.shape, int(image.mean())) for image in device.images] == [((24, 32, 3), n) for n in (10, 20, 30)]
+    assert (device.opened, device.closed, failures.all) == (1, 1, [])
+
+
+def test_a_device_that_breaks_is_said_once_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, failures = Device(), Failures()
+    install_virtual_camera(monkeypatch, device)
+    camera = VirtualCamera(failures)
+    camera.show(lambda: grey(10))
+    device.wait(1)
+    device.broken = True
+    camera.show(lambda: grey(20))
+    assert failures.came.wait(PATIENCE_S)
+    camera.show(lambda: grey(30))
+    assert camera.close(PATIENCE_S)
+    assert (len(failures.all), len(device.images), device.closed) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("platform", "said"), [("linux", "modprobe v4l2loopback"), ("win32", "OBS"), ("darwin", "OBS")]
+)
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch, platform: str, said: str) -> None:
+    install_virtual_camera(monkeypatch, None)
+    monkeypatch.setattr(sys, "platform", platform)
+    with pytest.raises(AppError) as raised:
+        check_virtual_camera()
+    assert said in raised.value.hint
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(AppError) as raised:
+        check_virtual_camera()
+    assert "pip install pyvirtualcam" in raised.value.hint
+
+
+def test_the_package_itself_takes_what_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    library: Any = pytest.importorskip("pyvirtualcam", reason="the extra virtual-camera is not installed")
+    device = Device()
+
+    class Backend:
+        def __init__(self, *, width: int, height: int, fps: float, fourcc: int, device: str | None) -> None:
+            self.shape = height, width, 3
+
+        def send(self, frame: np.ndarray) -> None:
+            device.take(frame.reshape(self.shape))
+
+        def close(self) -> None:
+            device.closed += 1
+
+    monkeypatch.setattr(library.camera, "BACKENDS", {"fake": Backend})
+    failures = Failures()
+    camera = VirtualCamera(failures)
+    camera.show(lambda: np.tile(np.array([1, 2, 3], np.uint8), (24, 32, 1)))
+    device.wait(1)
+    assert camera.close(PATIENCE_S)
+    assert device.images[0][0, 0].tolist() == [1, 2, 3]
+    assert (device.closed, failures.all) == (1, [])
