@@ -72,6 +72,17 @@ def test_an_event_has_the_number_that_its_object_has_on_the_picture(table: Desk)
     table.qtbot.waitUntil(lambda: classes(panel) == ["person"])
 
 
+def test_an_object_that_was_numbered_anew_has_its_last_number_and_is_found_by_any(table: Desk) -> None:
+    panel = watch(table, number=6)
+    for tenth in range(12, 20):
+        table.give(result_at(tenth / 10, (20 + tenth * 5, 20, 80 + tenth * 5, 120, 0.9, 1), number=9))
+    table.window.events.live.renew()
+    table.qtbot.waitUntil(lambda: title_text(panel.list.events.rows[0]) == "person #9")
+    assert "#6, #9" in panel.list.events.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    panel.filters.search.setText("#6")
+    table.qtbot.waitUntil(lambda: classes(panel) == ["person"])
+
+
 def test_an_object_without_a_number_on_the_picture_has_none_in_the_list(table: Desk) -> None:
     assert title_text(watch(table, number=None).list.events.rows[0]) == "person"
 
