@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -126,8 +127,8 @@ class LiveFeed(QObject):
         self._log = self._work = self._made = self._asked = None
         self._timer.stop()
         if log is not None and work is not None and wanted is not None:
-            seen = log.sightings()
-            self._background.run("live-events", lambda: work.make(seen, wanted), lambda _made: None)
+            seen, last = log.sightings(), replace(wanted, is_last=True)
+            self._background.run("live-events", lambda: work.make(seen, last), lambda _made: None)
 
     def _take(self, result: FrameResult) -> None:
         if self._log is not None:

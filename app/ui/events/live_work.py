@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from app.core.errors import AppError
+from app.core.events.appearances import GAP_S
 from app.core.events.event import Event
 from app.core.events.find import find_events
 from app.core.events.judgements import NOTHING_SAID, Judgement, Verdict, judged
-from app.core.events.kept_event import KeptEvent, LiveSession, is_same
+from app.core.events.kept_event import KeptEvent, LiveSession, is_same, joined
 from app.core.events.listing import ListedEvent, ListQuery, listed
 from app.core.events.live_log import LiveSightings
 from app.core.events.saying import EventStores
 from app.core.events.scene import Scene
 from app.ui.events.event_work import ShownList
 
+_KEPT_EVERY_S = 5.0  # an event that goes on
 _JUST_S = 1.0  # an event that begins so soon after the first frame may have begun before it
 
 
@@ -36,6 +38,7 @@ class LiveWanted:
         query: Which events are listed.
         days: For so many days events are kept; 0 for not at all.
         today: The present day.
+        is_last: Nothing more comes of the source: all is kept as it is now.
     """
 
     threshold: float
@@ -43,6 +46,7 @@ class LiveWanted:
     query: ListQuery
     days: int
     today: date
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +107,7 @@ class LiveWork:
             if wanted.days:
                 try:
                     self._read(wanted)
-                    present = self._keep(present, seen)
+                    present = self._keep(present, seen, wanted.is_last)
                 except AppError as error:
                     note = f"{error.message} {error.hint}".strip()
                 self._let_go(seen)
@@ -155,11 +159,12 @@ class LiveWork:
             self._earlier = [kept for kept in self._stores.archive.of(self._source) if kept.id not in self._saved]
             self._read_on = wanted.today
 
-    def _keep(self, present: list[KeptEvent], seen: LiveSightings) -> list[KeptEvent]:
+    def _keep(self, present: list[KeptEvent], seen: LiveSightings, is_last: bool) -> list[KeptEvent]:
         """Keeps what is other than before; returns all, with their numbers."""
+        now_s = math.inf if is_last or not seen.frames else float(seen.frames[-1].time_s)
         places = _places_by_track(self._saved)
         numbers = [self._known(one, places) for one in present]
-        states = [_state_of(one) for one in present]
+        states = [_state_of(one, now_s) for one in present]
         other = [
             place
             for place, number in enumerate(numbers)
@@ -182,9 +187,9 @@ class LiveWork:
 
     @staticmethod
     def _whole(one: KeptEvent, kept: KeptEvent, begins_s: float) -> KeptEvent:
-        """The event as it is remembered, or as it is kept where its beginning is remembered no more."""
+        """The event as it is remembered, joined with what is kept where its beginning is remembered no more."""
         cut_off = one.event.start_s < begins_s + _JUST_S and kept.event.start_s < one.event.start_s
-        return replace(kept, verdict=one.verdict) if cut_off else replace(one, id=kept.id)
+        return replace(one, id=kept.id, event=joined(kept.event, one.event) if cut_off else one.event)
 
     def _let_go(self, seen: LiveSightings) -> None:
         """Notes of which events nothing is remembered any more."""
@@ -216,9 +221,12 @@ class _Saved:
     state: tuple[object, ...]
 
 
-def _state_of(one: KeptEvent) -> tuple[object, ...]:
+def _state_of(one: KeptEvent, now_s: float) -> tuple[object, ...]:
+    """What an event is like; while it goes on, its last moment changes it now and then only."""
     event = one.event
-    return event.start_s, event.end_s, event.max_score, event.zones, event.crossings, one.numbers, one.verdict
+    end_s = event.end_s if event.end_s < now_s - GAP_S else event.end_s // _KEPT_EVERY_S
+    places = (tuple((visit.zone, visit.enter_s) for visit in event.zones), event.crossings)
+    return event.start_s, end_s, event.max_score, places, one.numbers, one.verdict
 
 
 def _places_by_track(saved: dict[int, _Saved]) -> dict[int, list[int]]:

@@ -97,6 +97,19 @@ def test_a_higher_threshold_lists_less_and_loses_nothing(stores: EventStores) ->
     assert len(stores.archive.of()) == 3
 
 
+def test_what_goes_on_is_kept_now_and_then_and_at_the_end_as_it_is(stores: EventStores) -> None:
+    work, log = work_of(stores), LiveLog(Fraction(NOON), (96, 64))
+    ends = []
+    for step in range(25):
+        log.take(frame_at(Fraction(step, 2), seen_at(0)), 0.25, 0.45)
+        if step % 2:
+            work.make(log.sightings(), ALL)
+            ends.append(stores.archive.of()[0].event.end_s - NOON)
+    assert ends == [0.5, 0.5, 0.5, 0.5, 0.5, 5.5, 5.5, 5.5, 5.5, 5.5, 10.5, 10.5]
+    work.make(log.sightings(), replace(ALL, is_last=True))
+    assert [one.event.end_s - NOON for one in stores.archive.of()] == [12.0]
+
+
 def test_another_model_begins_anew_and_leaves_what_was_kept(stores: EventStores) -> None:
     work, log = work_of(stores), filled()
     work.make(log.sightings(), ALL)
