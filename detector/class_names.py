@@ -37,7 +37,7 @@ def meaning(name: str) -> str:
 
 
 def is_found_by(typed: str, name: str) -> bool:
-    """Whether a search for ``typed``, or for a part of a word, finds the class by one of its words."""
+    """Returns whether a search for ``typed``, or for a part of a word, finds the class by one of its words."""
     wanted = typed.casefold()
     return wanted in name.casefold() or wanted in _OTHER.get(key(name), "").casefold()
 

@@ -73,7 +73,7 @@ class Detections:
 
     @staticmethod
     def empty() -> Detections:
-        """No objects."""
+        """Returns detections of no object."""
         return Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
 
     def above(self, score: float) -> Detections:
@@ -145,7 +145,7 @@ class Candidates:
         return int(rows[0]) if len(rows) else None
 
     def detections(self, wanted: DetectionFilter) -> Detections:
-        """What ``wanted`` lets through."""
+        """Returns what ``wanted`` lets through."""
         return self.pick(self.chosen(wanted))
 
     def pick(self, rows: Rows) -> Detections:

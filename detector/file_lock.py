@@ -35,7 +35,7 @@ class LockedError(OSError):
 
 @contextlib.contextmanager
 def only_here(path: Path) -> Iterator[None]:
-    """While inside, no other program is; by a lock on ``path``, which is there for nothing else and goes afterwards.
+    """Keeps other programs out while inside, by a lock on ``path``, which is there for nothing else, and goes after.
 
     Raises:
         LockedError: Another program is inside.
@@ -80,7 +80,7 @@ def open_locked(path: Path, mode: int = 0o666) -> int:
 
 
 def _is_usable(descriptor: int, path: Path) -> bool:
-    """Whether the open file is a file of its own, now locked, that still has its name.
+    """Returns whether the open file is a file of its own, now locked, that still has its name.
 
     Raises:
         LockedError: Another program has it.

@@ -47,7 +47,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class GoldenResult:
-    """How an engine's answers compare with the kept ones.
+    """The comparison of an engine's answers with the kept ones.
 
     Attributes:
         ok: They agree within the tolerance of its number format.
@@ -138,7 +138,7 @@ def _one_of_each(config: SSDConfig | None, count: int) -> npt.NDArray[np.intp]:
 
 
 def compare(golden: Golden, locs: Floats, log_scores: Floats, spec: ModelSpec, tolerance: float) -> GoldenResult:
-    """Whether an engine's answers to ``fixed_image`` are the kept ones.
+    """Compares an engine's answers to ``fixed_image`` with the kept ones.
 
     Args:
         golden: What is kept.

@@ -32,7 +32,7 @@ def input_builder(spec: ModelSpec) -> BuildInput:
 
 
 class Placement:
-    """Where a frame lies in a network's input.
+    """The place of a frame in a network's input.
 
     Args:
         graph: Says how it is fitted.

@@ -86,7 +86,7 @@ class ModelLibrary:
         return tuple(e for e in self._scan() if isinstance(e, BrokenModel))
 
     def holds(self, name_or_file: str | Path) -> bool:
-        """Whether the library has a file of that name, or the disk any of that path, fit for use or not."""
+        """Returns whether the library has a file of that name, or the disk any of that path, fit for use or not."""
         name = str(name_or_file)
         here = (path for folder in (self.bundled_dir, self.user_dir) for path in model_paths(folder))
         if any(path.name.removesuffix(MODEL_SUFFIX) == name for path in here):

@@ -64,7 +64,7 @@ def open_file(path: Path) -> ModelEntry:
 
 
 def has_description(path: Path) -> bool:
-    """Whether ``path`` looks like a model of ours, fit for use or not: then it is no file to import."""
+    """Returns whether ``path`` looks like a model of ours, fit for use or not: then it is no file to import."""
     if path.is_dir():
         return not (path / "model.json").is_file()
     try:

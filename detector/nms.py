@@ -68,7 +68,7 @@ def sorted_nms(boxes_xyxy: Floats, groups: npt.NDArray[np.integer[Any]], iou_thr
 def _settled(
     count: int, better: npt.NDArray[np.int32], worse: npt.NDArray[np.int32], leads: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """Which of ``count`` boxes no leader that stays suppresses; all that suppress are leaders."""
+    """Returns which of ``count`` boxes no leader that stays suppresses; all that suppress are leaders."""
     stays = np.ones(count, dtype=np.bool_)
     while len(better):
         settled = np.ones(count, dtype=np.bool_)

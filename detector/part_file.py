@@ -46,7 +46,7 @@ F = TypeVar("F", bound=Writable)
 
 
 def part_path(target: Path) -> Path:
-    """Where ``target`` is while it is being written."""
+    """Returns where ``target`` is while it is being written."""
     return target.with_name(target.name + PART_SUFFIX)
 
 
@@ -108,7 +108,7 @@ class PartFile(Generic[F]):
             self._remove(ours)
 
     def _has_its_name(self) -> bool:
-        """Whether the name still leads to the file that is written; what is behind a link is not looked at."""
+        """Returns whether the name still leads to the file that is written; what is behind a link is not looked at."""
         with contextlib.suppress(OSError):
             return os.path.samestat(self._identity, self.path.lstat())
         return False

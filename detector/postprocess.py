@@ -113,7 +113,7 @@ def _logit(probability: float) -> float:
 
 @lru_cache(maxsize=8)
 def _class_runs(rows: int, classes: int) -> Indices:
-    """Where ``maximum.reduceat`` cuts a [rows, classes] array: even runs are a row's classes without background."""
+    """Returns cuts for ``maximum.reduceat`` in [rows, classes]: even runs are a row's classes without background."""
     starts = np.empty(2 * rows, np.intp)
     starts[0::2] = np.arange(rows) * classes + 1
     starts[1::2] = np.arange(1, rows + 1) * classes

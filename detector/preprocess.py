@@ -87,7 +87,7 @@ def _weighted(lines: npt.NDArray[np.generic], target: int) -> Floats:
 
 @lru_cache(maxsize=8)
 def _triangles(source: int, target: int) -> tuple[tuple[int, Floats], ...]:
-    """For each target line the first source line that counts, and the weights from there on, 1 in all.
+    """Returns for each target line the first source line that counts, and the weights from there on, 1 in all.
 
     A triangle as wide as two target lines, or two source lines where the image grows; what sticks out is left out.
     """

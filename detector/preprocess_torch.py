@@ -7,7 +7,7 @@ every shape is known beforehand, and of a large frame only the rows that are rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ class ResizePlan:
         height: Of the frames, pixels.
         width: Of the frames, pixels.
         upload: Rows of a frame to upload, two for each row of the input, Int64[2 * H] on the host; None: all.
+        picked: The same on the device, for frames that lie there already.
         rows: Of what was uploaded, two for each row of the input, Int64[2 * H] on the device; None: all, as they are.
         values: Of a row's bytes, for each column of the input the channels of its two pixels, Int64[2 * W * C].
         down: Share of the second row of each two, Float32[H, 1, 1].
@@ -39,6 +40,7 @@ class ResizePlan:
     height: int
     width: int
     upload: Tensor | None
+    picked: Tensor | None
     rows: Tensor | None
     values: Tensor
     down: Tensor
@@ -93,6 +95,7 @@ class DeviceInput:
             height,
             width,
             upload=torch.from_numpy(rows) if fewer else None,
+            picked=torch.from_numpy(rows).to(device) if fewer else None,
             rows=None if fewer or spec.smooth else torch.from_numpy(rows).to(device),
             values=torch.from_numpy(values).to(device),
             down=torch.from_numpy(down).to(device)[:, None, None],
@@ -114,6 +117,13 @@ class DeviceInput:
         planes = planes.flip(1) if self._spec.channels == "rgb" else planes
         filled = functional.pad(planes, (0, 0, 0, 0, 0, len(self._order) - 3))
         return filled.permute(0, 2, 3, 1).contiguous()
+
+
+def gathered(frames: Sequence[Tensor], plan: ResizePlan) -> Tensor:
+    """UInt8[B, plan.uploaded_rows, w, 3] of frames UInt8[h, w, 3] that lie on the device: what would be uploaded."""
+    if plan.picked is None:
+        return torch.stack(list(frames))
+    return torch.stack([frame.index_select(0, plan.picked) for frame in frames])
 
 
 Mix = Callable[[Tensor, ResizePlan, Tensor, Tensor, torch.dtype], Tensor]

@@ -37,7 +37,7 @@ Arrays = dict[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """Where one tensor lies in the file.
+    """The place of one tensor in the file.
 
     Attributes:
         dtype: As safetensors names it, e.g. "F32".

@@ -38,7 +38,7 @@ Architecture = Literal[
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """How a frame becomes the network's input: warp to size (bilinear, no letterbox), then (x - mean) / std.
+    """The way from a frame to the network's input: warp to size (bilinear, no letterbox), then (x - mean) / std.
 
     Attributes:
         height: Network input height, pixels.
@@ -59,7 +59,7 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class PostprocessSpec:
-    """How raw outputs become candidates; the rule the checkpoint was evaluated with.
+    """The way from raw outputs to candidates; the rule the checkpoint was evaluated with.
 
     Attributes:
         score_floor: Candidates score more than this.
@@ -80,7 +80,7 @@ class PostprocessSpec:
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """Where published weights come from.
+    """The origin of published weights.
 
     Attributes:
         url: Their address.
@@ -141,7 +141,7 @@ class Int8:
     golden: Golden | None = None
 
     def text(self) -> str:
-        """How far int8 agrees, for people; also fit after a colon."""
+        """Returns how far int8 agrees, for people; also fit after a colon."""
         if self.agreement is None:
             return "Not compared with fp32"
         return f"{self.agreement:.1%} in agreement with fp32 on {self.compared} images ({self.pictures})"

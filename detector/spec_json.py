@@ -99,7 +99,7 @@ def _check_whole(spec: ModelSpec) -> None:
 
 
 def _former_graph(architecture: str) -> GraphSpec | None:
-    """How every network in OpenVINO's format was read before specs said so."""
+    """Returns how every network in OpenVINO's format was read before specs said so."""
     return GraphSpec("detection-output", background=0) if architecture == _FORMER_GRAPH else None
 
 

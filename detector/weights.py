@@ -94,7 +94,7 @@ def load_state(path: Path, spec: ModelSpec) -> dict[str, Tensor]:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Whatever tensors are in ``path``, floats as float32.
+    """Returns whatever tensors are in ``path``, floats as float32.
 
     Raises:
         DetectorError: The file is damaged.

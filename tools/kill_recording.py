@@ -49,7 +49,7 @@ class KilledRecording:
 
     @property
     def lost_s(self) -> float:
-        """How much is missing at the end."""
+        """Returns how much is missing at the end."""
         return (self.handed_over - self.kept) / FPS
 
 

@@ -100,6 +100,7 @@ def photograph(window: MainWindow, camera: Photographer, clip: Path, weights: li
     _one_export(window, camera, clip, out)
     _queue(window, camera, clip, out)
     _events(window, camera, clip, out)
+    _alarms(window, camera)
 
 
 def _banners(window: MainWindow, camera: Photographer) -> None:
@@ -222,7 +223,7 @@ def _events(window: MainWindow, camera: Photographer, clip: Path, out: Path) -> 
     window.services.banner.dismiss()
     desk.next_event()
     camera.take("events", window)
-    desk.panel.reject.click()
+    desk.panel.page.reject.click()
     desk.panel.filters.longer.field.setValue(1.0)
     camera.take("events-narrowed", window)
     desk.panel.filters.search.setText("nothing like that")
@@ -230,13 +231,43 @@ def _events(window: MainWindow, camera: Photographer, clip: Path, out: Path) -> 
     desk.panel.filters.show_all()
     camera.settle()
     desk.make_case()
-    assert desk.case is not None
-    camera.take("case", desk.case)
-    desk.case.reject()
+    assert desk.cases.dialog is not None
+    camera.take("case", desk.cases.dialog)
+    desk.cases.dialog.reject()
     window.side.show_page(desk.all_panel)
     desk.all.add_folder(out)
     camera.wait(lambda: desk.all_panel.list.events.rowCount() > 0, "all videos")
     camera.take("events-all", window)
+
+
+def _alarms(window: MainWindow, camera: Photographer) -> None:
+    """Their page over a live source with and without rules, armed, and the dialogs."""
+    from app.core.alarms.alarm_store import AlarmRule
+    from app.core.alarms.rules import Rule
+    from tools.fixtures.mjpeg_server import MjpegServer
+
+    alarms, none = window.alarms, frozenset[str]()
+    window.show_alarms()
+    camera.take("alarms-no-source", window)
+    with MjpegServer(fps=15, size=(640, 480)) as server:
+        window.open_source(server.url)
+        camera.wait(lambda: alarms.model.source is not None, "live source")
+        alarms.panel.add.click()
+        assert alarms.dialog is not None
+        camera.take("alarms-rule", alarms.dialog)
+        alarms.panel.ways.click()
+        camera.take("alarms-ways", alarms.dialog)
+        alarms.dialog.close()
+        rules = (
+            Rule(clip=False, ways=none),
+            Rule("absent", ("person",), for_s=1.0, ways=none),
+            Rule("gone", for_s=30.0),
+        )
+        alarms.model.replace(tuple(AlarmRule(rule) for rule in rules))
+        alarms.panel.arm.click()
+        camera.wait(lambda: alarms.panel.log.count() > 0, "an event")
+        camera.take("alarms-armed", window)
+        window.services.controller.close_source()
 
 
 def _window(theme: str, size: tuple[int, int]) -> MainWindow:

@@ -15,12 +15,12 @@ from app.cli.annotate_video import add_reading_flags, images_per_s
 from app.cli.batch_results import find_named, give_results
 from app.cli.console import Console
 from app.cli.options import (
+    add_jobs_flag,
     add_model_flags,
     add_result_flags,
     detection_settings,
     find_model,
     fraction,
-    positive,
     say_if_demo,
     with_own_limits,
 )
@@ -53,17 +53,11 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 
 
 def add_analysis_flags(parser: argparse.ArgumentParser) -> None:
-    """How videos are analysed."""
+    """Adds the flags that say how videos are analysed."""
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="where detections are kept (default: beside each video)"
     )
-    parser.add_argument(
-        "--jobs",
-        type=positive("--jobs"),
-        default=1,
-        metavar="N",
-        help="videos at the same time (default: 1; on a CPU they share its cores, and more is seldom faster)",
-    )
+    add_jobs_flag(parser)
     add_key_frame_flag(parser)
     add_reading_flags(parser)
     add_model_flags(parser, ModelSettings().name)

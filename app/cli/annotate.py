@@ -15,7 +15,7 @@ from app.cli.annotate_ray import add_ray_flags, check_ray_flags, run_tasks
 from app.cli.annotate_requests import add_target_flags, check_targets_asked, request_for
 from app.cli.batch_results import find_named, give_results
 from app.cli.console import Console
-from app.cli.options import add_detection_flags, add_result_flags, positive
+from app.cli.options import add_detection_flags, add_jobs_flag, add_result_flags
 from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
@@ -32,13 +32,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         "VIDEO.ssdv beside the copy: an interrupted run goes on from there, and --from-cache renders from it."
     )
     add_target_flags(parser)
-    parser.add_argument(
-        "--jobs",
-        type=positive("--jobs"),
-        default=1,
-        metavar="N",
-        help="videos at the same time (default: 1; on a CPU they share its cores, and more is seldom faster)",
-    )
+    add_jobs_flag(parser)
     add_cache_flags(parser)
     add_key_frame_flag(parser)
     add_ray_flags(parser)

@@ -51,7 +51,7 @@ def cache_policy(options: argparse.Namespace) -> CachePolicy:
 
 
 def resumes(options: argparse.Namespace) -> bool:
-    """Whether what an interrupted run left is used; a cluster begins a task again by itself, and must."""
+    """Returns whether what an interrupted run left is used; a cluster begins a task again by itself, and must."""
     return options.resume or options.ray is not None or not options.no_cache
 
 

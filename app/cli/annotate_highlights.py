@@ -50,7 +50,7 @@ def add_highlight_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def wants_highlights(options: argparse.Namespace) -> bool:
-    """Whether there is something to write besides the video and the data files."""
+    """Returns whether there is something to write besides the video and the data files."""
     return options.snapshots is not None or options.clips is not None
 
 

@@ -15,7 +15,7 @@ _QUALITIES = ("draft", "good", "best")
 
 
 def add_video_flags(parser: argparse.ArgumentParser) -> None:
-    """How the video is written."""
+    """Adds the flags that say how the video is written."""
     parser.add_argument("--quality", choices=_QUALITIES, default="good", help="of the video; draft is the quickest")
     parser.add_argument(
         "--encoder", default="auto", metavar="NAME", help="FFmpeg's name of a video encoder; auto takes the best here"
@@ -24,7 +24,7 @@ def add_video_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_reading_flags(parser: argparse.ArgumentParser) -> None:
-    """How frames are read."""
+    """Adds the flags that say how frames are read."""
     parser.add_argument("--deinterlace", action="store_true", help="make whole frames of interlaced ones")
     parser.add_argument(
         "--images-per-second", default="25", metavar="N", help="pace of a folder or numbered sequence of images"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from app.cli.addresses import check_files
 from app.cli.console import Console, UsageError, table
 from app.cli.options import PRECISIONS, add_result_flags
+from app.cli.progress_bar import ProgressBar
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from app.lab.bench.benchmark import run_bench
     from app.lab.bench.chart import write_chart
 
-    with _Bar(console.shows_progress) as bar:
+    with _Bar("", console.shows_progress, unit="round") as bar:
         report = run_bench(request, bar.show)
     for note in (*report.notes, *(f"{each.name} is skipped: {each.reason}" for each in report.skipped)):
         console.note(note)
@@ -239,22 +239,11 @@ def lines(report: BenchReport) -> list[str]:
     return [*out, "", f"Ratios refer to {report.baseline}, in the same rounds."]
 
 
-class _Bar:
-    """A progress bar on stderr."""
-
-    def __init__(self, shown: bool) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(unit="round", file=sys.stderr, dynamic_ncols=True, leave=False, disable=not shown)
+class _Bar(ProgressBar):
+    """Counts rounds."""
 
     def show(self, what: str, done: int, total: int) -> None:
         """Take over what is going on."""
         self._bar.set_description(what, refresh=False)
         self._bar.total, self._bar.n = total or None, done
         self._bar.refresh()
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()

@@ -35,7 +35,7 @@ class Console:
 
     @property
     def json_file(self) -> Path | None:
-        """Where the result is written to; None for stdout or nowhere."""
+        """Returns where the result is written to; None for stdout or nowhere."""
         return Path(self._json) if self._json not in (None, "-") else None
 
     def say(self, line: str = "") -> None:

@@ -1,4 +1,7 @@
-"""Ctrl-C during work that runs on other threads: the first press cancels in good order, an impatient third one ends."""
+"""Requests to end, during work that runs on other threads: they cancel it in good order.
+
+Of Ctrl-C an impatient third press ends the program.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _PATIENCE = 3
 
 @contextlib.contextmanager
 def cancel_on_interrupt(cancel: Callable[[], None]) -> Iterator[None]:
-    """While inside, SIGINT calls ``cancel`` instead of raising in the middle of whatever runs.
+    """Has SIGINT call ``cancel``, while inside, instead of raising in the middle of whatever runs.
 
     An exception out of a wait would leave threads inside native code behind, which then crash or hang the exit.
     """
@@ -35,3 +38,20 @@ def cancel_on_interrupt(cancel: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def cancel_on_terminate(cancel: Callable[[], None]) -> Iterator[None]:
+    """Has SIGTERM call ``cancel``, while inside: from ``kill``, a shutdown, a service's end, ``torchrun`` on Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+
+    def told(_signal: int, _frame: FrameType | None) -> None:
+        cancel()
+
+    before = signal.signal(signal.SIGTERM, told)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

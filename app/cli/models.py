@@ -193,7 +193,7 @@ def _if_chosen(name: str, instead: str) -> None:
 
 
 def _input_rule(rule: InputSpec) -> str:
-    """How an image becomes the network's input, in a line."""
+    """Returns how an image becomes the network's input, in a line."""
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (rule.mean, rule.std))
     scaled = "" if set(rule.std) == {1.0} else f", divided by ({std})"
     return f"{rule.channels.upper()}, 0 to 255, minus ({mean}){scaled}"

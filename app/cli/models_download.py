@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.console import Console, one_line
 from app.cli.interrupt import cancel_on_interrupt
+from app.cli.progress_bar import ProgressBar
 from app.cli.remedies import with_flags
 
 if TYPE_CHECKING:
@@ -70,22 +70,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-class _Bar:
-    """A progress bar on stderr, where that is a terminal."""
+class _Bar(ProgressBar):
+    """Counts bytes."""
 
     def __init__(self, name: str, shown: bool) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            desc=name,
-            unit="B",
-            unit_scale=True,
-            file=sys.stderr,
-            dynamic_ncols=True,
-            leave=False,
-            disable=not shown,
-            bar_format=_OPEN_END,
-        )
+        super().__init__(name, shown, unit="B", unit_scale=True, bar_format=_OPEN_END)
 
     def show(self, progress: DownloadProgress) -> None:
         """Take over the newest state."""
@@ -99,13 +88,3 @@ class _Bar:
             left = round((progress.total_bytes - progress.done_bytes) / progress.bytes_per_s)
             text += f", {left // 60}:{left % 60:02d} left"
         self._bar.set_postfix_str(text)
-
-    def close(self) -> None:
-        """Take the bar off the terminal."""
-        self._bar.close()
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

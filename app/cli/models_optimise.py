@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, table
 from app.cli.interrupt import cancel_on_interrupt
+from app.cli.progress_bar import ProgressBar
 from app.core.models import user_library
 
 if TYPE_CHECKING:
@@ -94,34 +94,14 @@ def _row(each: MeasuredFormat) -> tuple[str, ...]:
     return each.precision, f"{each.frames_per_s:.1f}", agreement, difference
 
 
-class _Bar:
-    """A progress bar on stderr, where that is a terminal."""
+class _Bar(ProgressBar):
+    """Counts shares of the work."""
 
     def __init__(self, name: str, shown: bool) -> None:
-        from tqdm import tqdm
-
+        super().__init__(name, shown, total=_SCALE, bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}")
         self._name = name
-        self._bar = tqdm(
-            desc=name,
-            total=_SCALE,
-            file=sys.stderr,
-            dynamic_ncols=True,
-            leave=False,
-            disable=not shown,
-            bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}",
-        )
 
     def show(self, text: str, share: float) -> None:
         """Take over the newest state."""
         self._bar.set_description_str(f"{self._name}: {text}", refresh=False)
         self._bar.update(round(share * _SCALE) - self._bar.n)
-
-    def close(self) -> None:
-        """Take the bar off the terminal."""
-        self._bar.close()
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

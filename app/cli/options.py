@@ -85,6 +85,17 @@ def add_model_flags(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--precision", choices=PRECISIONS, help="number format of the network (default: auto)")
 
 
+def add_jobs_flag(parser: argparse.ArgumentParser) -> None:
+    """``--jobs``, for commands that take several videos."""
+    parser.add_argument(
+        "--jobs",
+        type=positive("--jobs"),
+        default=1,
+        metavar="N",
+        help="videos at the same time (default: 1; on a CPU they share its cores, and more is seldom faster)",
+    )
+
+
 def add_result_flags(parser: argparse.ArgumentParser, below: bool = False) -> None:
     """``--quiet --json``; ``below`` another parser that has them, whose values must not be reset."""
     unset = argparse.SUPPRESS

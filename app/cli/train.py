@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from app.cli.console import Console, UsageError
-from app.cli.interrupt import cancel_on_interrupt
+from app.cli.interrupt import cancel_on_interrupt, cancel_on_terminate
 from app.cli.train_display import TrainingDisplay
 from app.cli.train_options import add_options
 from app.lab.training.training_request import DataRequest, TrainingRequest, TrainingResult, starts_from_detector
@@ -39,7 +37,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     display = TrainingDisplay(console if leads else None)
     stop = threading.Event()
     try:
-        with cancel_on_interrupt(stop.set), _stop_when_asked(stop):
+        with cancel_on_interrupt(stop.set), cancel_on_terminate(stop.set):
             trained = train(request, Listener(display.progress, display.note), stop)
     finally:
         display.close()
@@ -47,19 +45,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
         console.give(_as_json(trained))
         _tell(trained, console, request)
     return 0 if trained.step >= trained.steps else _INTERRUPTED
-
-
-@contextlib.contextmanager
-def _stop_when_asked(stop: threading.Event) -> Iterator[None]:
-    """While inside, the polite request to end (``kill``, a shutdown, ``torchrun``'s own Ctrl-C) saves first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-    before = signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def training_request(options: argparse.Namespace) -> TrainingRequest:

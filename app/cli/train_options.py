@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from app.cli.options import add_result_flags, names
@@ -123,20 +124,18 @@ def _positive(text: str) -> int:
 
 
 def _minutes(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.001 <= value <= 1e6:
-        raise argparse.ArgumentTypeError(f"a positive number is wanted, not {text!r}")
-    return value
+    return _number(text, 0.001, 1e6, "a positive number is wanted")
 
 
 def _width(text: str) -> float:
+    return _number(text, 0.0625, 2.0, "the width must be a number from 0.0625 to 2")
+
+
+def _number(text: str, least: float, most: float, rule: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = 0.0
-    if not 0.0625 <= value <= 2.0:
-        raise argparse.ArgumentTypeError(f"the width must be a number from 0.0625 to 2, not {text!r}")
+        value = math.nan
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{rule}, not {text!r}")
     return value

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, UsageError
-from app.cli.interrupt import cancel_on_interrupt
+from app.cli.interrupt import cancel_on_interrupt, cancel_on_terminate
 from app.cli.json_lines import JsonLines
 from app.cli.options import detection_settings, find_model, say_if_demo, with_own_limits
 from app.cli.watch_options import actions_of, add_watch_options, rules_of
@@ -74,7 +70,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     watch = Watch(requests, Delivery(actions, failed), tell, SourceOptions(), options.health)
     watches.append(watch)
-    with cancel_on_interrupt(watch.stop), _on_terminate(watch.stop):
+    with cancel_on_interrupt(watch.stop), cancel_on_terminate(watch.stop):
         done = watch.run(options.for_s)
     lines.close(_LINES_S)
     return 0 if done else 1
@@ -132,23 +128,6 @@ def _source(source: str) -> str:
     from app.cli.window import named_source
 
     return source if source.startswith((CAMERA, SCREEN)) else named_source(source)
-
-
-@contextlib.contextmanager
-def _on_terminate(cancel: Callable[[], None]) -> Iterator[None]:
-    """While inside, SIGTERM, by which services are stopped, ends the work in good order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def told(_signal: int, _frame: FrameType | None) -> None:
-        cancel()
-
-    before = signal.signal(signal.SIGTERM, told)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _trouble_text(source: str, message: str, hint: str) -> str:

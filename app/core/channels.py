@@ -172,7 +172,7 @@ class Channel(Generic[T]):
         return len(self._items)
 
     def close(self) -> None:
-        """No more values: writers get ``Closed``, readers drain what is there."""
+        """Ends it: writers get ``Closed``, readers drain what is there."""
         self._end(None)
 
     def fail(self, error: BaseException) -> None:

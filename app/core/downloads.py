@@ -26,7 +26,7 @@ from detector.download import (
     file_name,
     verify_file,
 )
-from detector.download.verify import ChangedFileError
+from detector.download.file_check import ChangedFileError
 from detector.errors import DetectorError, Remedy
 from detector.importers.notes import Note
 from detector.library import ModelLibrary
@@ -221,7 +221,7 @@ def _import(
 
 
 def _no_room(file: Path, library: ModelLibrary) -> bool:
-    """Whether the disk is what a conversion failed for: a model takes about as much as the file it is made of."""
+    """Tells if a conversion failed for want of disk: a model takes about as much as the file it is made of."""
     try:
         return shutil.disk_usage(library.user_dir).free < file.stat().st_size
     except OSError:

@@ -17,7 +17,7 @@ END_S = 2.9
 
 
 def end_within(seconds: float = END_S, log: Path | None = None) -> None:
-    """From now on the process has this long; then it ends with code 1, and what each thread did goes to the log.
+    """Give the process this long; then it ends with code 1, and what each thread did goes to the log.
 
     Args:
         seconds: How long.

@@ -18,7 +18,7 @@ NUMBER = re.compile(r"%(0?)(\d*)d")
 
 
 def is_sequence(source: Path) -> bool:
-    """Whether ``source`` is a folder, or a name with a place for a number that is no file itself."""
+    """Returns whether ``source`` is a folder, or a name with a place for a number that is no file itself."""
     if source.is_dir():
         return True
     return bool(NUMBER.search(source.name)) and source.suffix.lower() in IMAGE_SUFFIXES and not source.exists()

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.detections import Candidates
+from detector.runtime.base import AnyFrame, on_host
 
 ImageBGR = npt.NDArray[np.uint8]
 """UInt8[H, W, 3]."""
@@ -144,16 +145,27 @@ class DecodedFrame:
     """A decoded frame for an export.
 
     Attributes:
-        image_bgr: UInt8[H, W, 3], upright, contiguous.
+        image: UInt8[H, W, 3], upright, contiguous; or the same on a graphics card, in an analysis that paints nothing.
         index: Running number, from 0.
         pts_s: Seconds from the first frame, exact.
         conversion: What was done to it; the same for all frames of a file.
     """
 
-    image_bgr: ImageBGR
+    image: AnyFrame
     index: int
     pts_s: Fraction
     conversion: FrameConversion = UNCHANGED
+
+    @property
+    def image_bgr(self) -> ImageBGR:
+        """UInt8[H, W, 3] in host memory; fetched at each call where it lies on a card."""
+        return on_host(self.image)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, pixels."""
+        height, width = self.image.shape[:2]
+        return width, height
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class _File(RotatingFileHandler):
 
 
 class _Formatter(logging.Formatter):
-    """No line of it carries a password: faults of libraries quote addresses whole."""
+    """Lines without passwords: faults of libraries quote addresses whole."""
 
     def format(self, record: logging.LogRecord) -> str:
         return without_passwords(super().format(record))
@@ -59,5 +59,5 @@ def stop_log(handler: logging.Handler) -> None:
 
 
 def log_hint() -> str:
-    """Where to look after a fault of the program."""
+    """Returns where to look after a fault of the program."""
     return f"The cause is in the log: {log_file()}"

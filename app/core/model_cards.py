@@ -57,12 +57,12 @@ class ModelCard:
 
     @property
     def usable(self) -> bool:
-        """Whether it can run."""
+        """Returns whether it can run."""
         return self.status in ("bundled", "imported")
 
     @property
     def downloadable(self) -> bool:
-        """Whether its weights are published somewhere and not here."""
+        """Returns whether its weights are published somewhere and not here."""
         return self.status == "absent" and self.spec is not None and self.spec.weights is not None
 
 
@@ -131,7 +131,7 @@ def published_hash(sha256: str) -> str:
 
 
 def speeds_of(path: Path) -> tuple[MeasuredSpeed, ...]:
-    """How fast the model in ``path`` ran on this computer, newest first."""
+    """Returns how fast the model in ``path`` ran on this computer, newest first."""
     return _measured(path, load_speeds(speeds_file()))
 
 

@@ -43,14 +43,14 @@ def open_model(model: ModelSettings) -> Detector:
 
 
 def open_model_for_batches(model: ModelSettings) -> Detector:
-    """Like ``open_model``, but tuned for throughput rather than latency: see ``preferred_batch``."""
+    """Opens a model as ``open_model`` does, but tuned for throughput rather than latency: see ``preferred_batch``."""
     return open_entry(user_library().find(model.name), model.device, model.precision, for_batches=True)
 
 
 def open_entry(
     entry: ModelEntry, device: str = "auto", precision: str = "auto", *, for_batches: bool = False
 ) -> Detector:
-    """Like ``open_model``, for an entry of the library."""
+    """Opens an entry of the library, as ``open_model`` does."""
     from detector.runtime.open import open_detector
 
     return open_detector(entry, device, precision, cache_dir=paths.optimised_dir(), for_batches=for_batches)

@@ -35,7 +35,7 @@ _FADED_AFTER_S, _LEAST_OPACITY = 1.0, 0.35
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How an image is shown.
+    """The view of an image.
 
     Attributes:
         scale: View pixels per image pixel.

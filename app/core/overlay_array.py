@@ -76,7 +76,7 @@ class ArrayPainter:
     ) -> DecodedFrame:
         """The frame with what ``annotate`` paints; its own array is changed, unless that is read-only."""
         if not frame.image_bgr.flags.writeable:
-            frame = replace(frame, image_bgr=frame.image_bgr.copy())
+            frame = replace(frame, image=frame.image_bgr.copy())
         self.annotate(frame.image_bgr, detections, labels, look, tracks)
         return frame
 

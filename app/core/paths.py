@@ -35,7 +35,7 @@ def models_dir() -> Path:
 
 
 def speeds_file() -> Path:
-    """How fast models ran here."""
+    """Returns the file of how fast models ran here."""
     return platformdirs.user_data_path(APP, appauthor=False) / "speeds.json"
 
 
@@ -52,6 +52,11 @@ def event_index_file() -> Path:
 def live_events_file() -> Path:
     """The events of cameras, streams and screens, with their pictures."""
     return platformdirs.user_data_path(APP, appauthor=False) / "live_events.sqlite"
+
+
+def clips_file() -> Path:
+    """Which clips there are of live sources."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "clips.json"
 
 
 def scenes_dir() -> Path:
@@ -80,7 +85,7 @@ def crashes_dir() -> Path:
 
 
 def place_dir() -> Path:
-    """How windows of one session find each other."""
+    """Returns the folder by which windows of one session find each other."""
     return platformdirs.user_state_path(APP, appauthor=False)
 
 

@@ -160,6 +160,16 @@ class SourceSettings:
         "Show every frame at once and move boxes with what they hold; auto does so when the detector is slower.",
         choices=(("auto", "Auto"), ("on", "On"), ("off", "Off")),
     )
+    analyse_every: int = setting(
+        1,
+        "Analyse every",
+        "An analysis runs the model on every Nth frame and those beside a cut: faster, and short events may be missed.",
+        unit="frames",
+        minimum_label="Auto",
+        minimum=0,  # export.request.AUTO
+        maximum=60,
+        step=1,
+    )
     at_start: str = setting(
         "files",
         "Open at start",

@@ -170,7 +170,7 @@ def _scalar(kind: type, value: object) -> object:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it can be written as UTF-8 (JSON can smuggle in half a surrogate pair)."""
+    """Returns whether it can be written as UTF-8 (JSON can smuggle in half a surrogate pair)."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -76,7 +76,8 @@ class MainWindow(QMainWindow):
         self.camera_menu = CameraMenu(services.theme, services.background, self.actions_by_name, list_cameras, self)
         self.top_bar = TopBar(services.theme, self.actions_by_name, self.camera_menu)
         self.panel = SettingsPanel(services.settings)
-        self.events = EventDesk(services, self.stage.view, self.stage.view.frame_rect, self)
+        view = self.stage.view
+        self.events = EventDesk(services, view, view.frame_rect, lambda: view.card, self)
         self.side = SidePanel(self.panel.width() + 1)
         self.side.add(self.panel, "Settings", "Model, threshold and classes (F9)")
         self.side.add(self.events.panel, "Events", "What happens in the video (E)")
@@ -214,7 +215,10 @@ class MainWindow(QMainWindow):
             self.services.banner.dismiss()
 
     def _show_panel_state(self) -> None:
-        self.actions_by_name["panel"].setChecked(self.split.panel_open)
+        split = self.split
+        self.actions_by_name["panel"].setChecked(split.panel_open)
+        covers = split.is_narrow and split.panel_open
+        self.stage.set_covered(self.side.width() if covers else 0, split if covers else None)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and keeps_key(self.focusWidget(), event):
@@ -290,6 +294,8 @@ class MainWindow(QMainWindow):
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self.record.status.connect(self._show_recording)
         self.alarms.status.connect(self._show_armed)
+        self.events.panel.list.events.clip_of = self.alarms.clip_of
+        self.events.panel.clip_asked.connect(self.alarms.play)
         self._event_presenter.list_wanted.connect(self.show_events)
         self.split.changed.connect(self._show_panel_state)
         self.side.changed.connect(self._page_changed)

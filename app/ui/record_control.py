@@ -74,7 +74,7 @@ class RecordControl(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether it records."""
+        """Returns whether it records."""
         return self._clean is not None or self._drawn is not None
 
     def finish_interrupted(self) -> None:

@@ -28,7 +28,7 @@ class DownloadStoppedError(DetectorError):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long to wait, and for whom.
+    """The limits of waiting, and who may end it.
 
     Attributes:
         stop: Set by another thread to end the download.

@@ -13,7 +13,7 @@ _SPEED_OVER_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """How far a download is.
+    """The progress of a download.
 
     Attributes:
         done_bytes: On this computer, those of earlier attempts included.

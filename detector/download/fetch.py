@@ -16,10 +16,10 @@ from urllib.parse import unquote, urlsplit
 
 from detector.download.connection import DownloadStoppedError, Timeouts
 from detector.download.download_progress import Meter, OnProgress
+from detector.download.file_check import FetchedFile, check_no_page, compare, verify_file
 from detector.download.http_get import CutError, get, web_address
 from detector.download.part import DownloadPart, Origin
 from detector.download.proxy import split
-from detector.download.verify import FetchedFile, check_no_page, compare, verify_file
 from detector.errors import DetectorError, Remedy
 from detector.safetensors_file import MAX_FILE_BYTES
 from detector.spec import WeightsFile
@@ -35,7 +35,7 @@ _EMPTY_RANGE = re.compile(r"bytes \*/([0-9]{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """How the network is used.
+    """The choices of how the network is used.
 
     Attributes:
         proxy: Address of a proxy; empty for that of the system or the environment.
@@ -56,7 +56,7 @@ def file_name(weights: WeightsFile) -> str:
 
 
 def address_of(weights: WeightsFile, mirror: str) -> str:
-    """Where the file is fetched.
+    """Returns where the file is fetched.
 
     Raises:
         DetectorError: The mirror is no web address.
@@ -177,7 +177,7 @@ class _Download:
         self._limit = int(weights.size_bytes * _SLACK) if weights.size_bytes else MAX_FILE_BYTES
 
     def run(self) -> None:
-        """Until everything came; a connection that breaks is made anew as long as it brought something."""
+        """Fetch until everything came; a connection that breaks is made anew as long as it brought something."""
         poor = 0
         while poor <= _RECONNECTS:
             before = self._part.size
@@ -266,7 +266,7 @@ def _validator(response: HTTPResponse) -> str:
 
 
 def _goes_on(response: HTTPResponse, origin: Origin, size: int) -> bool:
-    """Whether a 206 is the rest of the very file the part is of."""
+    """Returns whether a 206 is the rest of the very file the part is of."""
     found = _RANGE.fullmatch(response.getheader("Content-Range", ""))
     if found is None or int(found[1]) != size:
         return False

@@ -70,7 +70,7 @@ def web_address(address: str) -> SplitResult:
 
 
 def _followed(parts: SplitResult, where: str) -> str:
-    """Where a redirect leads, if it may be followed."""
+    """Returns where a redirect leads, if it may be followed."""
     try:
         target = urljoin(parts.geturl(), where)
     except ValueError as error:  # brackets around what is no IPv6 address

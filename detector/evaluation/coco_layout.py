@@ -126,7 +126,7 @@ def _ends(file_name: str) -> list[str]:
 
 
 def is_inside(file_name: str) -> bool:
-    """Whether a name is relative, on any system, and never climbs."""
+    """Returns whether a name is relative, on any system, and never climbs."""
     path = PurePosixPath(file_name.replace("\\", "/"))
     anchored = path.is_absolute() or PureWindowsPath(file_name).drive or "://" in file_name
     return bool(path.parts) and not anchored and ".." not in path.parts and "\0" not in file_name

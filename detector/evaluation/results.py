@@ -178,7 +178,7 @@ class ClassResult:
 
     @property
     def counts(self) -> bool:
-        """Whether the class takes part in the mean."""
+        """Returns whether the class takes part in the mean."""
         return not math.isnan(self.ap)
 
 

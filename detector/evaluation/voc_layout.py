@@ -21,7 +21,7 @@ _MAX_LIST_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class VocRoot:
-    """Where one year lies.
+    """The folders of one year.
 
     Attributes:
         folder: Named after the year, as a rule.
@@ -146,5 +146,5 @@ def read_list(path: Path) -> list[str]:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name stays within the folder it is looked up in."""
+    """Returns whether a name stays within the folder it is looked up in."""
     return name not in ("", ".", "..") and not PureWindowsPath(name).drive and not any(c in name for c in "/\\\0")

@@ -25,7 +25,7 @@ _ENOUGH = 0.9
 
 
 def is_box_buffer(name: str, array: Array) -> bool:
-    """Whether a tensor is such a buffer, by its last name and its shape, Float[P, 4] or Float[1, P, 4]."""
+    """Returns whether a tensor is such a buffer, by its last name and its shape, Float[P, 4] or Float[1, P, 4]."""
     *_, last = name.rsplit(".", 1)
     is_list = array.ndim == 2 or (array.ndim == 3 and array.shape[0] == 1)
     return last in _NAMES and is_list and array.shape[-1] == 4 and array.dtype.kind == "f"
@@ -38,7 +38,7 @@ def without_box_buffers(state: Mapping[str, Array]) -> tuple[dict[str, Array], A
 
 
 def is_set_of(config: SSDConfig, boxes: Array) -> bool:
-    """Whether ``boxes``, Float[P, 4] in one of the forms above, are the default boxes of ``config``."""
+    """Returns whether ``boxes``, Float[P, 4] in one of the forms above, are the default boxes of ``config``."""
     ours = default_boxes(config)
     if boxes.shape != ours.shape or not np.isfinite(boxes).all():
         return False

@@ -49,7 +49,7 @@ def choose_labels(classes: int, overrides: Overrides, told: tuple[str, ...] = ()
 
 
 def choose_priors(classes: int, overrides: Overrides) -> Choice[Priors]:
-    """Which published sizes the default boxes have: VOC's for 20 classes, else COCO's, unless the user says."""
+    """Returns which published sizes the default boxes have: VOC's for 20 classes, else COCO's, unless the user says."""
     if overrides.priors is not None:
         return Choice(overrides.priors)
     chosen, other = _VOC_COCO if classes == len(VOC20) else _VOC_COCO[::-1]

@@ -44,7 +44,7 @@ def open_foreign(path: Path, cache_dir: Path) -> ModelEntry:
 
 
 def _kept(folder: Path, name: str) -> ModelEntry | None:
-    """What was imported before; None where nothing was, or it is not whole."""
+    """Returns what was imported before; None where nothing was, or it is not whole."""
     try:
         text = (folder / _NOTES).read_text(encoding="utf-8")
         notes = json.loads(text) if len(text) < _MAX_NOTES else None

@@ -83,7 +83,7 @@ class _Parser:
         return message
 
     def _values(self, name: str, kind: Any, depth: int) -> list[Any]:
-        """What a field adds to its list; [] for one of no interest."""
+        """Returns what a field adds to its list; [] for one of no interest."""
         if self._peek() == ":":
             self._place += 1
         if self._peek() != "[":

@@ -41,7 +41,7 @@ def read_checkpoint(path: Path) -> Arrays:
 
 
 def read_with_classes(path: Path) -> tuple[Arrays, tuple[str, ...]]:
-    """Like ``read_checkpoint``, with the class names that lie beside the weights; () for none."""
+    """Reads as ``read_checkpoint`` does, with the class names that lie beside the weights; () for none."""
     _check_start(path)
     try:
         with TorchFile(path) as file:

@@ -59,7 +59,7 @@ def import_tensorflow(state: Mapping[str, Array], source: SourceFile, overrides:
 
 
 def _architecture(state: Mapping[str, Array], source: SourceFile) -> Architecture:
-    """Which network it is, by the names and the first predictor's size."""
+    """Returns which network it is, by the names and the first predictor's size."""
     name = next((name for name in state if name.startswith(_FEATURES)), f"{_FEATURES}V2/")
     found = name.removeprefix(_FEATURES).split("/")[0]
     if found not in ("V1", "V2"):

@@ -128,7 +128,7 @@ def _group(group: Any, path: Path) -> tuple[list[str], list[_Row]]:
 
 
 def _is_file_name(shard: Any) -> bool:
-    """Whether ``shard`` is a plain name, on every system."""
+    """Returns whether ``shard`` is a plain name, on every system."""
     return (
         isinstance(shard, str)
         and 0 < len(shard) <= 255

@@ -104,7 +104,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
-    """Where a tensor's numbers are.
+    """The place of a tensor's numbers.
 
     Attributes:
         storage: In which run; None where there is none.
@@ -125,7 +125,7 @@ class StoredTensor:
 
     @property
     def place(self) -> tuple[str, int]:
-        """Where it begins: the storage, and the first number there."""
+        """Returns where it begins: the storage, and the first number there."""
         assert self.storage is not None
         return self.storage.key, self.storage.start + self.offset
 

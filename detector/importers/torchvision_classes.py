@@ -12,7 +12,7 @@ from detector.labels import COCO80, TORCHVISION_COCO91
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Which outputs to keep.
+    """The outputs to keep.
 
     Attributes:
         kept: Places among the file's outputs, background first.

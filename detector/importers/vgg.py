@@ -59,7 +59,7 @@ def numbered(pattern: str) -> Callable[[int], str]:
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Where one code base keeps the tensors; names without ``.weight`` and ``.bias``.
+    """The names by which one code base keeps the tensors, without ``.weight`` and ``.bias``.
 
     Attributes:
         base: By the place in the base network's list of layers.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class JointHeads(nn.ModuleList):
-    """In the place of the box predictors where one convolution per source map predicts boxes and classes.
+    """Stands in for the box predictors where one convolution per source map predicts boxes and classes.
 
     Args:
         convs: Per source, Float[B, C, H, W] -> Float[B, A * depth, H, W]: of each box 4 offsets, the classes, filling.
@@ -23,7 +23,7 @@ class JointHeads(nn.ModuleList):
         self._classes, self._depth = classes, depth
 
     def predictions(self, sources: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Like ``predict``; both are views of one tensor."""
+        """Predicts as ``predict`` does; both are views of one tensor."""
         rows = [_rows(cast(Tensor, conv(source)), self._depth) for conv, source in zip(self, sources, strict=True)]
         joint = torch.cat(rows, dim=1)
         return joint[..., :4], joint[..., 4 : 4 + self._classes]

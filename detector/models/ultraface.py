@@ -138,7 +138,7 @@ def _separable(before: int, after: int, stride: int = 1) -> nn.Sequential:
 
 
 def _extra(channels: int) -> nn.Sequential:
-    """To stride 64 through a bottleneck."""
+    """Makes the layers to stride 64, through a bottleneck."""
     return nn.Sequential(
         nn.Conv2d(channels, FACE_EXTRA_SQUEEZE, 1), nn.ReLU(), _separable(FACE_EXTRA_SQUEEZE, channels, stride=2)
     )

@@ -196,12 +196,12 @@ ARCHITECTURES: dict[Architecture, SingleStage | TwoStage | OwnGraph] = {
 
 
 def is_two_stage(spec: ModelSpec) -> bool:
-    """Whether ``spec`` is of torchvision's Faster R-CNN."""
+    """Returns whether ``spec`` is of torchvision's Faster R-CNN."""
     return isinstance(ARCHITECTURES[spec.architecture], TwoStage)
 
 
 def has_own_graph(spec: ModelSpec) -> bool:
-    """Whether ``spec`` is of a network that its file brings along."""
+    """Returns whether ``spec`` is of a network that its file brings along."""
     return isinstance(ARCHITECTURES[spec.architecture], OwnGraph)
 
 

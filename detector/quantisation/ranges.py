@@ -51,7 +51,7 @@ class MapValues:
 
     @property
     def is_sane(self) -> bool:
-        """Whether all values are numbers, and none larger than a description of a model may hold."""
+        """Returns whether all values are numbers, and none larger than a description of a model may hold."""
         return self._low >= -LARGEST and self._high <= LARGEST  # False of NaN
 
     def range(self) -> Range:

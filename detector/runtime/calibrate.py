@@ -133,7 +133,7 @@ def measure_ranges(
 
 
 def agreements(engines: Mapping[str, Engine], images: Sequence[ImageBGR], on_step: OnStep) -> dict[str, Agreement]:
-    """How far each engine but fp32's finds in ``images`` what that finds, by number format."""
+    """Returns how far each engine but fp32's finds in ``images`` what that finds, by number format."""
     found: dict[str, list[Detections]] = {name: [] for name in engines}
     for done, image in enumerate(images, start=1):
         for name, engine in engines.items():

@@ -16,6 +16,7 @@ import torch
 CAPTURING = threading.Lock()
 """Held while any engine of this process captures a CUDA graph, or gives memory back: the allocator cannot do both."""
 
+_PREFERRED = ((8 << 30, 32), (2 << 30, 8))  # (free bytes, frames at a time)
 _STREAMS = 32  # of one priority, in torch
 _dealing = threading.Lock()
 _in_use: weakref.WeakValueDictionary[tuple[int, int], torch.cuda.Stream] = weakref.WeakValueDictionary()
@@ -39,6 +40,12 @@ def new_stream(device: torch.device) -> torch.cuda.Stream:
                 _in_use[key] = stream
                 return stream
     raise RuntimeError(f"all {_STREAMS} streams are in use")
+
+
+def preferred_batch(device: torch.device) -> int:
+    """Returns how many frames an engine is best handed at a time, by the memory that is free on an NVIDIA GPU."""
+    free_bytes = torch.cuda.mem_get_info(device)[0]
+    return next((count for least, count in _PREFERRED if free_bytes >= least), 1)
 
 
 def shown(device: torch.device) -> str:

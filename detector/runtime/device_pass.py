@@ -97,7 +97,7 @@ class DevicePass:
 
     @contextlib.contextmanager
     def _convolutions(self) -> Iterator[None]:
-        """How cuDNN works meanwhile; these switches are the whole process's, so they are put back.
+        """Sets how cuDNN works meanwhile; these switches are the whole process's, so they are put back.
 
         It picks algorithms by trying them, from the first call of a shape: what it ran untuned once it goes on running
         untuned. Who asks for float32 gets float32, not products of 10 bits ("TF32").

@@ -57,12 +57,12 @@ def untested_devices() -> list[tuple[str, str]]:
 
 
 def may_have_gpu() -> bool:
-    """Whether it is worth asking torch for a GPU; loads nothing."""
+    """Returns whether it is worth asking torch for a GPU; loads nothing."""
     return sys.platform == "darwin" or has_nvidia_gpu()
 
 
 def wants_cuda(device: str) -> bool:
-    """Whether ``device`` means an NVIDIA GPU: asked for, or left open where there is one. Loads nothing."""
+    """Returns whether ``device`` means an NVIDIA GPU: asked for, or left open where there is one. Loads nothing."""
     return device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
 
 

@@ -1,6 +1,6 @@
 """Common to all engines: checks, batching, filtering and closing. An engine adds how frames are run.
 
-Used by the thread that opened it. Frames come in on the host, ``Candidates`` go out.
+Used by the thread that opened it. Frames come in, ``Candidates`` go out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Self
 from detector.detections import Candidates, DetectionFilter, Detections, just_below
 from detector.errors import DetectorError
 from detector.golden import Floats
-from detector.runtime.base import ImageBGR
+from detector.runtime.base import AnyFrame, ImageBGR, on_host
 from detector.spec import ModelSpec, PostprocessSpec
 
 
@@ -49,6 +49,10 @@ class Engine(ABC):
     def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         """Candidates of one or more frames, by the model's rule with the floor and the NMS limit of this call."""
 
+    def _run_any(self, frames: Sequence[AnyFrame], rule: PostprocessSpec) -> list[Candidates]:
+        """As ``_run``; frames may lie on a device."""
+        return self._run([on_host(frame) for frame in frames], rule)
+
     @abstractmethod
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
         """See ``raw``."""
@@ -58,7 +62,7 @@ class Engine(ABC):
         """Drop the network and everything it holds."""
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
+        self, frames: Sequence[AnyFrame], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         """See ``Detector.candidates_batch``."""
         self._check_open()
@@ -67,7 +71,7 @@ class Engine(ABC):
         own = self.spec.postprocess
         limit = own.iou_threshold if iou_threshold is None else iou_threshold
         floor = max(own.score_floor, just_below(min_score))
-        return self._run(frames, replace(own, iou_threshold=limit, score_floor=floor))
+        return self._run_any(frames, replace(own, iou_threshold=limit, score_floor=floor))
 
     def raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
         """The network's own output for one frame; for the self-test.

@@ -26,7 +26,7 @@ from detector.spec import ModelSpec
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """How a model is to be run.
+    """The way in which a model is to be run.
 
     Attributes:
         device: "auto", "cpu", "cuda", "cuda:N", "gpu", "gpu.N", "npu", "mps" or "xpu".

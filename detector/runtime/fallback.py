@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from detector.detections import Candidates
 from detector.errors import DetectorError, DeviceFailedError
 from detector.golden import Floats
-from detector.runtime.base import Detector, ImageBGR
+from detector.runtime.base import AnyFrame, Detector, ImageBGR
 from detector.runtime.engine import Engine
 from detector.spec import PostprocessSpec
 
@@ -34,9 +34,12 @@ class FallbackDetector(Engine):
         self._look()
 
     def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
+        return self._run_any(frames, rule)
+
+    def _run_any(self, frames: Sequence[AnyFrame], rule: PostprocessSpec) -> list[Candidates]:
         self._running.on_stage = self.on_stage
         try:
-            found = self._running._run(frames, rule)
+            found = self._running._run_any(frames, rule)
         except DeviceFailedError as error:
             if self._open_other is None:
                 raise
@@ -46,7 +49,7 @@ class FallbackDetector(Engine):
                 self._look()
             return found
         self._change(failure)
-        return self._run(frames, rule)
+        return self._run_any(frames, rule)
 
     def _change(self, failure: DeviceFailedError) -> None:
         """Close what failed, open the other."""

@@ -54,7 +54,7 @@ def _common_source(joined: Any) -> Any:
 
 
 def _is_plain(layer: Any) -> bool:
-    """Whether a convolution takes every place, with as many zeros on either side."""
+    """Returns whether a convolution takes every place, with as many zeros on either side."""
     told = layer.get_attributes()
     ones = all(list(told[key]) == [1, 1] for key in ("strides", "dilations"))
     return ones and list(told["pads_begin"]) == list(told["pads_end"]) and told["auto_pad"] == "explicit"

@@ -99,12 +99,12 @@ def best_format(measured: Optimised, without: str = "") -> tuple[str, str]:
 
 
 def best_if_asked(measured: Optimised) -> tuple[str, str]:
-    """Like ``best_format``, but also considers formats that are used only on request."""
+    """Chooses as ``best_format`` does, but also considers formats that are used only on request."""
     return _fastest(measured, measured.formats)
 
 
 def is_proven(int8: Int8) -> bool:
-    """Whether a model's file says enough for int8 to be used unasked."""
+    """Returns whether a model's file says enough for int8 to be used unasked."""
     enough = int8.objects >= ENOUGH and int8.pictures != DRAWN
     return enough and int8.agreement is not None and int8.agreement >= AGREES
 

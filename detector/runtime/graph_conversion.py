@@ -21,6 +21,7 @@ from detector.ir_file import check_ir
 from detector.runtime.focus import without_focus
 from detector.runtime.graph_trial import TIME_LIMIT_S, note_survival, run_on_trial
 from detector.runtime.ir import IR_FORMAT
+from detector.runtime.late_transpose import without_late_transpose
 from detector.runtime.openvino_runtime import compile_for_latency, last_line, load_openvino, operations
 from detector.runtime.other_process import Messages
 from detector.runtime.signed_weights import with_signed_weights
@@ -46,7 +47,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ConversionRequest:
-    """What to convert.
+    """A network to convert.
 
     Attributes:
         source: A file that OpenVINO reads, checked; or what ``build`` makes its network of.
@@ -89,6 +90,7 @@ def _convert(request: ConversionRequest, messages: Messages) -> None:
         _fix_size(openvino, model, request.size, name)
         with_signed_weights(openvino, model)
         without_focus(openvino, model)
+        without_late_transpose(model)
         for result, meaning in zip(model.get_results(), request.dequantised, strict=False):
             _dequantise(result, *meaning)
         for values in request.constants:
@@ -158,7 +160,7 @@ def _sides(height: int | None, width: int | None, said: tuple[int, int] | None, 
 
 
 def _is_size(port: Any) -> bool:
-    """Whether an input takes (width, height) of one image."""
+    """Returns whether an input takes (width, height) of one image."""
     shape = port.partial_shape
     return (
         len(shape) == 2 and shape[1] == 2 and port.element_type.is_integral() and (shape[0].is_dynamic or shape[0] == 1)

@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class GraphFormat:
-    """How graphs of a format are opened for the first time.
+    """The way in which graphs of a format are opened for the first time.
 
     Attributes:
         check: Refuses, without the engine, what must not reach it; raises ``DetectorError``.

@@ -92,7 +92,7 @@ def lock_of(folder: Path) -> Path:
 
 
 def cached_folders(cache_dir: Path) -> Iterator[tuple[bool, float, Path]]:
-    """Whether it is of an optimised network, when it was last used, and each folder that is there."""
+    """Returns whether it is of an optimised network, when it was last used, and each folder that is there."""
     for folder in cache_dir.iterdir():
         with contextlib.suppress(FileNotFoundError):
             state = folder.stat()

@@ -9,7 +9,7 @@ LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 
 def has_nvidia_gpu() -> bool:
-    """Whether the driver is there and sees at least one GPU; never raises."""
+    """Returns whether the driver is there and sees at least one GPU; never raises."""
     try:
         driver = ctypes.CDLL(LIBRARY)
         count = ctypes.c_int(0)

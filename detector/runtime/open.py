@@ -55,7 +55,7 @@ def open_detector(
 
 
 def needs_torch(entry: ModelEntry, device: str) -> bool:
-    """Whether opening ``entry`` imports torch into this process."""
+    """Returns whether opening ``entry`` imports torch into this process."""
     for row in ENGINES:
         if row.takes(entry.spec, device) and not (row.may_fail and not has_torch()):
             return row.needs_torch

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def is_openvino_device(device: str) -> bool:
-    """Whether ``device`` is "gpu", "gpu.N" or "npu"."""
+    """Returns whether ``device`` is "gpu", "gpu.N" or "npu"."""
     return device.partition(".")[0] in KINDS
 
 
@@ -33,7 +33,7 @@ def openvino_name(device: str) -> str:
 
 
 def may_have_openvino_device() -> bool:
-    """Whether it is worth asking OpenVINO for more than the CPU; loads nothing."""
+    """Returns whether it is worth asking OpenVINO for more than the CPU; loads nothing."""
     if sys.platform == "darwin" or not openvino_runtime.is_installed():
         return False
     if sys.platform == "win32":

@@ -94,7 +94,7 @@ def _node(x: Node) -> Any:
 
 @lru_cache(maxsize=1)
 def largest_weight() -> int:
-    """How large the whole numbers of filters may be on this processor: 127, or 63.
+    """Returns how large the whole numbers of filters may be on this processor: 127, or 63.
 
     A processor without instructions for dot products of bytes (VNNI) adds two products in 16 bits, which overflow
     where both are large. Which kind this is shows in the answer of a network of one convolution. With 63 nothing

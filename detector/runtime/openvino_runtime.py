@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def is_installed() -> bool:
-    """Whether OpenVINO could be imported; imports nothing."""
+    """Returns whether OpenVINO could be imported; imports nothing."""
     return importlib.util.find_spec("openvino") is not None
 
 
@@ -55,7 +55,7 @@ def operations() -> Any:
 
 
 def has_nncf() -> bool:
-    """Whether NNCF could be imported; imports nothing."""
+    """Returns whether NNCF could be imported; imports nothing."""
     return importlib.util.find_spec("nncf") is not None
 
 
@@ -102,7 +102,7 @@ def compile_for_latency(core: Any, network: Any, precision: str, place: str = "C
 
 
 def compile_for_batches(core: Any, network: Any, precision: str, place: str = "CPU") -> Any:
-    """Like ``compile_for_latency``, for as many frames a second as possible, several side by side."""
+    """Compiles for as many frames a second as possible, several side by side; see ``compile_for_latency``."""
     return _compile(core, network, precision, "THROUGHPUT", place)
 
 

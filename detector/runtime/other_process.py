@@ -130,7 +130,7 @@ def _wait(receiver: Connection, on_report: Callable[..., None], stop: threading.
 
 
 def is_other_process() -> bool:
-    """Whether this is a process that ``call_elsewhere`` started: its death ends nothing else."""
+    """Returns whether this is a process that ``call_elsewhere`` started: its death ends nothing else."""
     return multiprocessing.parent_process() is not None
 
 

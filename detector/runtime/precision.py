@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PrecisionChoice:
-    """How OpenVINO will run a model.
+    """The way in which OpenVINO will run a model.
 
     Attributes:
         precision: "fp32", "bf16" or "int8".
@@ -67,7 +67,7 @@ def choose_precision(
 
 
 def is_faster_in_int8(native: Set[str]) -> bool:
-    """Whether int8 has been tried to be faster on this kind of processor, without or with dot products of bytes."""
+    """Tells if int8 was tried to be faster on this kind of processor, without or with dot products of bytes."""
     return "INT8" in native and platform.machine().lower() in _X86
 
 

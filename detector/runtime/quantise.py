@@ -38,7 +38,7 @@ COPY = "-int8"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where what comes of it goes.
+    """The folders in which the results go.
 
     Attributes:
         cache_dir: What was measured on this computer.
@@ -178,7 +178,7 @@ def _workplace(cache_dir: Path) -> tempfile.TemporaryDirectory[str]:
 
 @contextlib.contextmanager
 def _alone(lock: Path, entry: ModelEntry) -> Iterator[None]:
-    """While inside, no other program optimises this model."""
+    """Keeps other programs from optimising this model, while inside."""
     with contextlib.ExitStack() as inside:
         try:
             inside.enter_context(only_here(lock))

@@ -172,7 +172,7 @@ def _by_nncf(openvino: Any, network: Any, frames: Frames, task: Task, messages: 
 
 
 def _measured(task: Task, frames: Frames, networks: dict[str, Any], short: _Short, messages: Messages) -> Outcome:
-    """How far each format agrees with fp32, and its frames a second."""
+    """Returns how far each format agrees with fp32, and its frames a second."""
     entry, held_out = task.entry, frames.parted()[1]
     with contextlib.ExitStack() as closing:
         engines = {name: closing.enter_context(_engine(entry, name, net)) for name, net in networks.items()}

@@ -55,7 +55,7 @@ def _step_of(port: Any) -> float | None:
 def _signed(
     filters: npt.NDArray[np.float32], step: float, leading: int
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Whole numbers with a sign, and what each output channel's are to be multiplied with."""
+    """Returns whole numbers with a sign, and what each output channel's are to be multiplied with."""
     rest = tuple(range(leading, filters.ndim))
     steps = np.rint(filters / np.float32(step))
     excess = np.maximum(steps.max(axis=rest, keepdims=True) / _MOST, steps.min(axis=rest, keepdims=True) / _LEAST)

@@ -19,7 +19,7 @@ from detector.spec import PostprocessSpec
 
 
 def has_native_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 itself; emulated, it is several times slower than float32."""
+    """Returns whether this CPU multiplies bfloat16 itself; emulated, it is several times slower than float32."""
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(check() for check in checks if check is not None)
 

@@ -24,20 +24,18 @@ from detector.model_file import ModelEntry
 from detector.nms import float32_limit
 from detector.postprocess_fixed import unpack
 from detector.postprocess_torch import Packed, postprocess
-from detector.preprocess import check_frame
-from detector.runtime.base import ImageBGR
+from detector.runtime.base import AnyFrame, DeviceFrame, ImageBGR
 from detector.runtime.cuda_graph import FrameGraph
-from detector.runtime.cuda_support import empty_cache, first_line, new_stream, shown
+from detector.runtime.cuda_support import empty_cache, first_line, new_stream, preferred_batch, shown
 from detector.runtime.device_pass import DevicePass
 from detector.runtime.engine import Engine
 from detector.runtime.shape_cache import ShapeCache
-from detector.runtime.uploads import PinnedUploads, PlainUploads, Uploads
+from detector.runtime.uploads import PinnedUploads, PlainUploads, Uploads, taken_from, use_frames
 from detector.spec import PostprocessSpec
 
 _GRAPHS = 4  # shapes of batch kept ready
 _PLANS = 16  # sizes of frames
 _CHUNK = 8  # frames in a graph: the next are uploaded meanwhile, and the first soon
-_PREFERRED = ((8 << 30, 32), (2 << 30, 8))  # (free bytes, frames at a time)
 _AT_A_TIME = " frames at a time."
 
 _Shape = tuple[int, int, int]  # frames, height, width
@@ -83,7 +81,7 @@ class TorchDeviceDetector(Engine):
             )
             if self._stream is not None:
                 self._graphs = ShapeCache(self._captured, _GRAPHS, FrameGraph.free)
-                self.preferred_batch = _preferred(device)
+                self.preferred_batch = preferred_batch(device)
         except DetectorError:
             self.close()
             raise
@@ -94,11 +92,13 @@ class TorchDeviceDetector(Engine):
     # -- a call -----------------------------------------------------------------------------------------------------
 
     def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
-        for frame in frames:
-            check_frame(frame)
+        return self._run_any(frames, rule)
+
+    def _run_any(self, frames: Sequence[AnyFrame], rule: PostprocessSpec) -> list[Candidates]:
+        taken = [taken_from(frame, self._place) for frame in frames]
         with self._explained():
             relieved = False
-            while (found := self._tried(frames, rule)) is None:
+            while (found := self._tried(taken, rule)) is None:
                 if not relieved:
                     self._drop_buffers()
                 elif not self._fewer(len(frames)):
@@ -110,7 +110,7 @@ class TorchDeviceDetector(Engine):
                 relieved = True
         return found
 
-    def _tried(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates] | None:
+    def _tried(self, frames: Sequence[AnyFrame], rule: PostprocessSpec) -> list[Candidates] | None:
         """None where the memory does not suffice; what the attempt held is free again then."""
         try:
             with self._here():
@@ -121,7 +121,7 @@ class TorchDeviceDetector(Engine):
             _log.info("%s is short of memory: %s", self.device, first_line(error))
             return None
 
-    def _found(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
+    def _found(self, frames: Sequence[AnyFrame], rule: PostprocessSpec) -> list[Candidates]:
         """Queue everything, then look at each chunk as it comes, while the device works on the next."""
         if rule != self._rule:  # numbers that a graph reads, so that it need not be captured anew
             self.device_pass.limit.fill_(float(float32_limit(rule.iou_threshold)))
@@ -143,14 +143,14 @@ class TorchDeviceDetector(Engine):
             found += unpack(rows.numpy(), rule.iou_threshold)
         return [self._at_length(frame, rule) if one is None else one for frame, one in zip(frames, found, strict=True)]
 
-    def _chunks(self, frames: Sequence[ImageBGR]) -> Iterator[list[ImageBGR]]:
-        """Neighbours of one size, not too many at a time."""
-        for _, group in groupby(frames, key=lambda frame: frame.shape):
+    def _chunks(self, frames: Sequence[AnyFrame]) -> Iterator[list[AnyFrame]]:
+        """Neighbours of one size and in one place, not too many at a time."""
+        for _, group in groupby(frames, key=lambda frame: (frame.shape, isinstance(frame, DeviceFrame))):
             alike = list(group)
             for low in range(0, len(alike), self._chunk):
                 yield alike[low : low + self._chunk]
 
-    def _queue(self, chunk: Sequence[ImageBGR]) -> Tensor:
+    def _queue(self, chunk: Sequence[AnyFrame]) -> Tensor:
         """Float32[B, 1 + K, 7] on the device, valid until the next one."""
         height, width = chunk[0].shape[:2]
         plan = self._plan(height, width)
@@ -162,7 +162,7 @@ class TorchDeviceDetector(Engine):
             self.on_stage("postprocess")
             return rows
 
-        return self._uploads.use(chunk, plan, step_by_step if graph is None else graph.replay)
+        return use_frames(chunk, plan, step_by_step if graph is None else graph.replay, self._uploads)
 
     def _buffer(self, count: int) -> Tensor:
         """Float32[count, 1 + K, 7] on the host, page-locked beside an NVIDIA GPU."""
@@ -172,7 +172,7 @@ class TorchDeviceDetector(Engine):
             self._fetched = torch.empty(shape, dtype=torch.float32, pin_memory=self._stream is not None)
         return self._fetched[:count]
 
-    def _at_length(self, frame: ImageBGR, rule: PostprocessSpec) -> Candidates:
+    def _at_length(self, frame: AnyFrame, rule: PostprocessSpec) -> Candidates:
         """One frame with more candidates than the short way has room for: untrained weights, or a floor near zero."""
         plan = self._plan(*frame.shape[:2])
 
@@ -187,7 +187,7 @@ class TorchDeviceDetector(Engine):
                 variances=self.device_pass.variances,
             ).rows
 
-        return Packed(self._uploads.use([frame], plan, work), rule.iou_threshold).candidates()[0]
+        return Packed(use_frames([frame], plan, work, self._uploads), rule.iou_threshold).candidates()[0]
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
         with self._explained(), self._here():
@@ -290,9 +290,3 @@ class TorchDeviceDetector(Engine):
                 return
             with torch.cuda.device(self._place), torch.cuda.stream(self._stream):
                 yield
-
-
-def _preferred(device: torch.device) -> int:
-    """Frames at a time, by the memory that is free."""
-    free_bytes = torch.cuda.mem_get_info(device)[0]
-    return next((count for least, count in _PREFERRED if free_bytes >= least), 1)

@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def has_torch() -> bool:
-    """Whether torch is part of this installation; the lean packaged program has none. Loads nothing."""
+    """Returns whether torch is part of this installation; the lean packaged program has none. Loads nothing."""
     if "torch" in sys.modules:
         return sys.modules["torch"] is not None
     try:

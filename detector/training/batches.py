@@ -44,7 +44,7 @@ class Batch:
 
 
 class BatchSource(Protocol):
-    """Where the trainer's batches come from. Used on the trainer's thread."""
+    """The source of the trainer's batches. Used on the trainer's thread."""
 
     order: Order
 

@@ -23,7 +23,7 @@ _LOOK_EVERY_STEPS = 20  # several processes must look after the same step, and t
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """How a training is going.
+    """The state of a training.
 
     Attributes:
         step: Steps taken.
@@ -71,7 +71,7 @@ class UnsavedError(DetectorError):
 
 @dataclass(frozen=True, slots=True)
 class FitPlan:
-    """When to do what besides learning.
+    """The times at which to do more than learn.
 
     Attributes:
         checkpoint: File to keep the progress in.

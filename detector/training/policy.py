@@ -25,7 +25,7 @@ _COLOUR, _ZOOM, _CROP, _MIRROR, _TRIES = 0, 9, 13, 14, 15  # where each decision
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How far augmentation goes; the defaults are the authors'.
+    """The limits of augmentation; the defaults are the authors'.
 
     Attributes:
         brightness: Most that is added to or taken from every value, of 255.

@@ -69,7 +69,7 @@ def parallel(network: nn.Module, processes: Processes, device: torch.device) -> 
 
 
 def any_of(flag: bool, processes: Processes, device: torch.device) -> bool:
-    """Whether any process says so; all must ask."""
+    """Returns whether any process says so; all must ask."""
     if processes.count == 1:
         return flag
     votes = torch.tensor(int(flag), device=device)

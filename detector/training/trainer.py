@@ -184,7 +184,7 @@ class Trainer:
         return StepLosses(steps, localisation, confidence)
 
     def is_sound(self) -> bool:
-        """Whether every weight is finite. A step of finite cost may have spoilt them: that shows in the next cost."""
+        """Tells if every weight is finite. A step of finite cost may have spoilt them: that shows in the next cost."""
         values = (value for value in self.network.state_dict().values() if value.is_floating_point())
         return all(bool(torch.isfinite(value).all()) for value in values)
 

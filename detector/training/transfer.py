@@ -53,7 +53,7 @@ def transfer_detector(
 
 
 def vgg16_source(state: Mapping[str, Tensor]) -> BaseWeights:
-    """Who trained these weights of VGG-16, which says how images must be normalised for them.
+    """Finds out who trained these weights of VGG-16, which says how images must be normalised for them.
 
     torchvision's own classify. Its port of the authors' holds nothing but NaN in place of the classifier, and the
     "reducedfc" file, theirs as well, has none.

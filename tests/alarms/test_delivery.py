@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,14 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(AppError):
         PostAction(url)
+
+
+def test_only_the_ways_that_a_rule_names_are_told(web: Web) -> None:
+    delivery = Delivery([PostAction(f"http://{web.place}/")], print)
+    for ways in (None, frozenset({"post", "sound"}), frozenset({"sound"}), frozenset[str]()):
+        delivery.send(replace(message(label=str(ways)), ways=ways))
+    assert delivery.close(PATIENCE_S)
+    assert len(web.got) == 2
 
 
 def test_what_fails_is_tried_again_and_said_once(web: Web) -> None:

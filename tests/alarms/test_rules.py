@@ -114,6 +114,15 @@ def test_a_loss_ends_what_was_seen_and_absence_begins_anew() -> None:
     assert [signal.event.rule.what for signal in book.seen(15.0, [])] == ["absent"]
 
 
+def test_while_nobody_looks_nothing_is_absent_and_no_source_is_gone() -> None:
+    book = RuleBook([Rule(classes=("person",)), Rule("absent", ("dog",), for_s=5), Rule("gone", for_s=1)])
+    book.seen(0.0, [sighting(1)])
+    assert [signal.event.rule.what for signal in book.unseen(4.0)] == ["seen"]
+    assert (book.next_s(), book.passed(100.0)) == (None, [])
+    assert book.seen(101.0, []) == []
+    assert [signal.event.rule.what for signal in book.seen(106.0, [])] == ["absent"]
+
+
 def test_a_source_that_is_gone_for_long_enough_is_an_event_until_it_is_back() -> None:
     book = RuleBook([Rule("gone", for_s=10, every_s=60)])
     book.seen(0.0, [])

@@ -110,6 +110,16 @@ def test_a_virtual_camera_that_cannot_be_is_a_line(capsys: Capture, monkeypatch:
     check_one_line(err, "virtual camera")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows plays sounds by itself")
+def test_a_computer_that_plays_no_sounds_says_so_at_once(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, out, err = run(capsys, "watch", "camera:0", "--model", "fake", "--sound")
+    assert (code, out) == (2, "")
+    check_one_line(err, "plays sounds")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

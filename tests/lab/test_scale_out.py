@@ -230,13 +230,14 @@ def test_wrong_use_is_one_line(capsys: Capture, clip: Path, flags: tuple[str, ..
     check_one_line(err)
 
 
+@pytest.mark.parametrize("command", ["annotate", "analyse"])
 def test_without_ray_a_line_says_how_to_get_it(
-    capsys: Capture, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: Capture, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    code, _, err = run(capsys, "annotate", clip, "--model", "demo", "--quiet", "--ray", "local", "-o", tmp_path / "out")
+    code, _, err = run(capsys, command, clip, "--model", "demo", "--quiet", "--ray", "local", "-o", tmp_path / "out")
     assert code == 1
-    assert err.splitlines()[-1] == "ssd-viewer: Ray is not installed. Install it: pip install 'ssd-viewer[ray]'."
+    check_one_line(err.splitlines()[-1] + "\n", "pip install 'ssd-viewer[ray]'")
     assert not (tmp_path / "out").exists()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -192,16 +191,6 @@ def test_wrong_use_is_one_line(capsys: Capture, clip: Path, flags: tuple[str, ..
     code, _, err = run(capsys, "analyse", clip, *flags)
     assert code == 2
     check_one_line(err)
-
-
-def test_without_ray_a_line_says_how_to_get_it(
-    capsys: Capture, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    code, _, err = run(capsys, "analyse", clip, "--model", "demo", "--ray", "local", "-o", tmp_path / "out")
-    assert code == 1
-    check_one_line(err.splitlines()[-1] + "\n", "pip install")
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_video_of_which_nothing_can_be_kept_fails_with_the_reason(clip: Path, tmp_path: Path) -> None:

@@ -47,20 +47,21 @@ def seen_at(index: int) -> Candidates:
     return Candidates(boxes, scores, np.array([number for _, _, number in found], np.int32))
 
 
-def make_analysed(folder: Path, name: str = "street.mp4") -> Path:
+def make_analysed(folder: Path, name: str = "street.mp4", detect_every: int = 1) -> Path:
     """A video with its store beside it."""
     video = make_video(folder / name, frames=FRAMES, fps=FPS, size=SIZE)
-    keep_events(video)
+    keep_events(video, detect_every)
     return video
 
 
-def keep_events(video: Path) -> Path:
+def keep_events(video: Path, detect_every: int = 1) -> Path:
     """Put a store beside ``video``."""
     entry = user_library().find(MODEL)
     weights = weights_sha256(ModelSettings(name=MODEL))
     source = SourceContent(video)
     spec = entry.spec
-    facts = StoreFacts(source.key, spec.name, weights, "openvino", "cpu", "fp32", spec.labels, 0.05, FRAMES)
+    how = ("openvino", "cpu", "fp32", spec.labels, 0.05, FRAMES)
+    facts = StoreFacts(source.key, spec.name, weights, *how, detect_every=detect_every)
     target = video.with_name(video.name + SUFFIX)
     writer = StoreWriter(target)
     writer.begin(facts)

@@ -15,6 +15,7 @@ import pytest
 from detector.runtime.cuda_support import why_not_cuda
 from tests.support.one_thread import one_thread
 from tools.gpu import first_run
+from tools.gpu.decoding import measure_decoding
 from tools.gpu.first_parts import PARTS, REHEARSED, SIZES, measure_speed, measure_training
 from tools.gpu.first_table import table_lines, write_table
 from tools.gpu.support import Bench, random_models
@@ -34,7 +35,7 @@ def test_it_is_rehearsed_with_little_installed(tmp_path: Path, repository: Path)
     (tmp_path / "sitecustomize.py").write_text(_BARE, encoding="utf-8")  # in every part's process too
     page, out = tmp_path / "page.md", tmp_path / "out"
     page.write_text("<!-- table card -->\n<!-- end of card -->\n", encoding="utf-8")
-    command = [sys.executable, "-m", "tools.gpu.first_run", "--rehearse", "--only", "accuracy"]
+    command = [sys.executable, "-m", "tools.gpu.first_run", "--rehearse", "--only", "accuracy", "decoding"]
     done = subprocess.run(
         [*command, "--out", str(out), "--page", str(page)],
         cwd=repository,
@@ -45,7 +46,8 @@ def test_it_is_rehearsed_with_little_installed(tmp_path: Path, repository: Path)
     )
     assert done.returncode == 0, done.stdout + done.stderr
     content = json.loads((out / first_run.RESULT).read_text(encoding="utf-8"))
-    assert list(content["parts"]) == ["card", "accuracy"]
+    assert list(content["parts"]) == ["card", "accuracy", "decoding"]
+    assert content["parts"]["decoding"]["left out"] == "av is not here"
     assert content["failures"] == []
     assert content["parts"]["accuracy"]["rows"][0]["in_common"] > 0.9
     assert "raw outputs off by" in (out / first_run.LOG).read_text(encoding="utf-8")
@@ -82,6 +84,11 @@ def test_parts_of_their_own_run_without_a_card() -> None:
         assert row["steps_per_s"] > 0
         assert row["parts_ms"]["backward"] > 0
         assert kept == [1, 2, 1]  # as they come
+        decoding = measure_decoding(bench, "ultraface-slim-320")
+        (analysis,) = decoding["rows"]
+        assert (analysis["frames_by"], analysis["frames"]) == ("cpu", 12)
+        assert analysis["frames_per_s"] > 0
+        assert decoding["failures"] == []
 
 
 def test_it_stays_under_six_minutes_and_the_risky_comes_last() -> None:
@@ -101,5 +108,11 @@ def test_the_page_has_the_estimates_of_the_table(repository: Path, tmp_path: Pat
     found: dict[str, Any] = {
         "speed": {"rows": [{"batch": 1, "p50": 0.41}]},
         "card": {"gpu": "G", "torch": 2, "cuda": 1},
+        "decoding": {
+            "trial": {"host_fps": 800.0, "card_fps": 1500.5},
+            "rows": [{"frames_by": "cpu", "frames_per_s": 700.0}, {"frames_by": "cuda", "frames_per_s": 1400.0}],
+        },
     }
-    assert any(line.startswith("| one frame, p50 ms |") and line.endswith("| 0.41 |") for line in table_lines(found))
+    lines = list(table_lines(found))
+    assert any(line.startswith("| one frame, p50 ms |") and line.endswith("| 0.41 |") for line in lines)
+    assert [line.rsplit("| ", 1)[1] for line in lines[-2:]] == ["800, 1500.5 |", "700, 1400 |"]

@@ -11,7 +11,7 @@ from app.core.live import LiveEvent, LiveSession
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import SourceOptions
 from detector.detections import Candidates, DetectionFilter, Detections
-from detector.runtime.base import ImageBGR
+from detector.runtime.base import AnyFrame, ImageBGR
 from detector.spec import InputSpec, ModelSpec
 
 E = TypeVar("E")
@@ -29,7 +29,7 @@ class NothingDetector:
     preferred_batch = 1
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
+        self, frames: Sequence[AnyFrame], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         return [Candidates.empty() for _ in frames]
 

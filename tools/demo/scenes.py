@@ -123,7 +123,7 @@ def _place(
 
 
 def _recognisable(owner: Mask, areas: list[float], options: SceneOptions) -> bool:
-    """Whether every shape shows enough of itself and no two boxes overlap too much."""
+    """Returns whether every shape shows enough of itself and no two boxes overlap too much."""
     visible = np.bincount(owner.ravel(), minlength=len(areas) + 1)[1:]
     if np.any(visible < (1 - options.max_hidden) * np.asarray(areas)):
         return False
@@ -185,5 +185,5 @@ def _rim(rng: np.random.Generator, tint: textures.Plane, contours: tuple[Outline
 
 
 def _fixed_point(contours: tuple[Outline, ...]) -> list[npt.NDArray[np.int32]]:
-    """For cv2, where a pixel's centre, not its corner, has whole coordinates."""
+    """Returns a point for cv2, where a pixel's centre, not its corner, has whole coordinates."""
     return [np.round((contour - 0.5) * (1 << _SUBPIXEL)).astype(np.int32) for contour in contours]

@@ -20,7 +20,7 @@ from tools.everyday.unpack import missing_images, unpack
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the images are.
+    """The folders of images.
 
     Attributes:
         tars: Folder of VOC's tars, long side 300; unpacked into the work folder.
@@ -102,6 +102,6 @@ def gather(sources: Sources, work: Path, replay: int) -> EverydayMaterial:
 
 
 def overlapping(images: Sequence[LabelledImage], measured: DataSet) -> int:
-    """How many images are both learnt from and measured on, by their names."""
+    """Returns how many images are both learnt from and measured on, by their names."""
     learnt = {image.path.stem for image in images}
     return sum(image.image_id in learnt for image in measured.images)

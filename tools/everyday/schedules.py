@@ -11,7 +11,7 @@ from detector.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Distillation:
-    """How much of the start's knowledge is kept; see ``criterion``.
+    """The part of the start's knowledge that is kept; see ``criterion``.
 
     Attributes:
         weight: Of the start's answers beside the labels.

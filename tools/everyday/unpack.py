@@ -40,7 +40,7 @@ def unpack(tars: Path, target: Path) -> list[str]:
 
 
 def missing_images(data: DataSet) -> int:
-    """How many images of ``data`` are not there (yet)."""
+    """Returns how many images of ``data`` are not there (yet)."""
     return sum(1 for image in data.images if image.path is None or not image.path.is_file())
 
 

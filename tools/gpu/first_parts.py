@@ -20,6 +20,7 @@ from detector.training.networks import new_spec
 from detector.training.recipe import Recipe
 from detector.training.trainer import Trainer, new_network
 from tools.gpu.accuracy import check_accuracy
+from tools.gpu.decoding import measure_decoding
 from tools.gpu.memory import check_shortage
 from tools.gpu.pieces import measure_pieces
 from tools.gpu.speed import on_the_device, time_kernels
@@ -141,5 +142,6 @@ PARTS = (
     Part("traffic", 40, check_traffic),
     Part("kernels", 40, time_kernels),
     Part("training", 50, measure_training),
+    Part("decoding", 60, measure_decoding),
     Part("shortage", 50, check_shortage),
 )

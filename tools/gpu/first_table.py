@@ -51,6 +51,16 @@ def _training(batch: int) -> Callable[[Found], object]:
     return lambda found: next(row for row in found["training"]["rows"] if row["batch"] == batch)["steps_per_s"]
 
 
+def _decoding(found: Found) -> object:
+    trial = found["decoding"]["trial"]
+    return f"{trial['host_fps']:g}, {trial['card_fps']:g}"
+
+
+def _analysis(found: Found) -> object:
+    paces = {row["frames_by"]: row["frames_per_s"] for row in found["decoding"]["rows"]}
+    return f"{paces['cpu']:g}, {paces['cuda']:g}"
+
+
 def _pieces(found: Found, part: str, batch: int) -> Mapping[str, Any]:
     rows: Iterator[Mapping[str, Any]] = iter(found["pieces"]["rows"])
     return next(row for row in rows if row["part"] == part and row["batch"] == batch)
@@ -89,6 +99,8 @@ ROWS = (
     Row("post-processing", "25, 4", _piece("postprocess")),
     Row("training steps/s, 32 images, full width", "", _training(32)),
     Row("training steps/s, 128 images, half width", "", _training(128)),
+    Row("decoding H.264 into frames, frames/s: the processor, the card", "", _decoding),
+    Row("a whole analysis, frames/s: frames by the processor, as chosen", "", _analysis),
 )
 
 

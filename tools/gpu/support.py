@@ -95,7 +95,7 @@ class Bench:
 
     @property
     def on_cuda(self) -> bool:
-        """Whether the device has streams, graphs and its own memory."""
+        """Returns whether the device has streams, graphs and its own memory."""
         return self.place.type == "cuda"
 
     def open(self, name: str, precision: str) -> TorchDeviceDetector:

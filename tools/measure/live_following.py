@@ -23,7 +23,7 @@ from app.core.sources.base import SourceOptions, frame_from_bgr
 from app.core.sources.video import VideoReader
 from detector.bundled_files import bundled_path
 from detector.detections import Candidates
-from detector.runtime.base import Detector
+from detector.runtime.base import AnyFrame, Detector
 from tools.measure.window import resident_mb
 
 _FPS = 30
@@ -74,7 +74,7 @@ def held_back(detector: Detector, rate: float) -> Detector:
     look, patience = detector.candidates_batch, threading.Event()
 
     def slow(
-        frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
+        frames: Sequence[AnyFrame], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         begun = time.monotonic()
         found = look(frames, iou_threshold, min_score)

@@ -61,7 +61,7 @@ def differences(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
 
 
 def excused(place: str, exceptions: dict[str, str]) -> str:
-    """Why this path may differ; empty if it may not."""
+    """Returns why this path may differ; empty if it may not."""
     return next((why for pattern, why in exceptions.items() if re.search(f"(^|/)({pattern})$", place)), "")
 
 

@@ -74,7 +74,7 @@ def without_dangling(entries: Iterable[Entry], places: set[str]) -> list[Entry]:
 
 
 def is_strippable(entry: Entry) -> bool:
-    """Whether symbols may be cut off: Python and its modules, and PyAV's, which come with theirs.
+    """Returns whether symbols may be cut off: Python and its modules, and PyAV's, which come with theirs.
 
     Not the libraries that wheels bring along: those were rewritten to find each other, and ``strip`` damages some.
     """

@@ -38,7 +38,7 @@ def source_date() -> int:
 
 
 def bundle_kind(bundle: Path) -> str:
-    """Whether the folder that `make bundle` made is ``lean`` or ``full`` (with torch).
+    """Returns whether the folder that `make bundle` made is ``lean`` or ``full`` (with torch).
 
     Raises:
         PackageError: It is no such folder.

@@ -51,7 +51,7 @@ class IcuBlock:
 
 
 def is_needed(name: str) -> bool:
-    """Whether an item stays, by its name."""
+    """Returns whether an item stays, by its name."""
     _, *folder, file = name.split("/")
     if folder and folder[0] in _UNUSED_FOLDERS:
         return file in _KEPT_INSIDE and folder[0] != "translit"

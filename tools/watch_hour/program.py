@@ -23,6 +23,7 @@ from detector.detections import Candidates
 from detector.library import ModelLibrary
 from detector.model_file import ModelEntry
 from detector.runtime import open as runtime_open
+from detector.runtime.base import AnyFrame
 from tools.fixtures.coded_images import ImageBGR, read_frame_index
 from tools.fixtures.fixed_detector import SPEC, FixedDetector
 from tools.watch_hour.picture import camera_and_index
@@ -45,12 +46,13 @@ class RedDetector(FixedDetector):
         self._log = log
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
+        self, frames: Sequence[AnyFrame], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         """Returns the red thing of each frame."""
         return [self._look(frame) for frame in frames]
 
-    def _look(self, frame: ImageBGR) -> Candidates:
+    def _look(self, frame: AnyFrame) -> Candidates:
+        assert isinstance(frame, np.ndarray)
         red = (frame[..., 2].astype(np.int16) - frame[..., 1] > _LEAST_RED).astype(np.uint8)
         left, top, width, height = cv2.boundingRect(cv2.medianBlur(red, 5))
         there = width * height > frame.shape[0] * frame.shape[1] // 50

@@ -179,9 +179,8 @@ class CandidateJournal:
         """The candidates an earlier run found in this frame; None where it did not get that far."""
         if self._known is None or frame.index >= self._known.frames:
             return None
-        height, width = frame.image_bgr.shape[:2]
         try:
-            candidates = self._known.recall(frame.index, frame.pts_s, width, height)
+            candidates = self._known.recall(frame.index, frame.pts_s, *frame.size)
         except StoreError as error:
             log.info("%s", error)
             self._give_up("The kept detections are damaged")
@@ -210,8 +209,7 @@ class CandidateJournal:
         if self._writer is None:
             return
         stored = [
-            StoredFrame(frame.pts_s, frame.image_bgr.shape[1], frame.image_bgr.shape[0], candidates)
-            for frame, candidates in zip(frames, found, strict=True)
+            StoredFrame(frame.pts_s, *frame.size, candidates) for frame, candidates in zip(frames, found, strict=True)
         ]
         try:
             self._writer.extend(stored)

@@ -126,7 +126,7 @@ def pack_cuts_line(cuts: Sequence[int]) -> bytes:
 
 
 def unpack_cuts_line(line: bytes, frames: int) -> tuple[int, ...]:
-    """What ``pack_cuts_line`` packed, of a video of so many frames; none where ``line`` is another one, or damaged."""
+    """Undoes ``pack_cuts_line``, for a video of so many frames; none where ``line`` is another one, or damaged."""
     found = _CUTS_LINE.fullmatch(line)
     cuts = tuple(map(int, found[1].split(b", "))) if found else ()
     rising = all(one < other for one, other in zip((0, *cuts), (*cuts, frames), strict=True))
@@ -168,7 +168,7 @@ def unpack_head(content: bytes, first: int) -> BlockHead | None:
 
 
 def whole(head: bytes, payload: bytes) -> bool:
-    """Whether neither was damaged."""
+    """Returns whether neither was damaged."""
     return head.endswith(CHECKSUM.pack(zlib.crc32(payload, zlib.crc32(head[: HEAD.size]))))
 
 

@@ -32,7 +32,7 @@ _MOST_S = 1.0  # a sighting stands for the time to the next one, at most this
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How clips and snapshots are made.
+    """The look of clips and snapshots.
 
     Attributes:
         before_s: Seconds a clip begins before its event.

@@ -93,7 +93,7 @@ def _words(value: Any) -> str:
 
 
 def _over_time(source: SourceAnswer) -> str:
-    """How many objects of each class there were at a time."""
+    """Returns how many objects of each class there were at a time."""
     end = max(source.duration_s, 1e-3)
     times = np.linspace(0.0, end, _BINS + 1)
     series = []

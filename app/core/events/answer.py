@@ -56,7 +56,7 @@ class SourceAnswer:
 
     @property
     def duration_s(self) -> float:
-        """How long the video runs: until its last frame ends, which lasts as long as the one before it."""
+        """Returns how long the video runs: until its last frame ends, which lasts as long as the one before it."""
         times = self.seen.pts_s
         return float(2 * times[-1] - times[-2]) if len(times) > 1 else 0.0
 

@@ -29,7 +29,7 @@ class ZoneVisit:
 
     @property
     def duration_s(self) -> float:
-        """How long it was, seconds."""
+        """Returns how long it was, seconds."""
         return self.leave_s - self.enter_s
 
 
@@ -86,12 +86,12 @@ class Event:
 
     @property
     def start_s(self) -> float:
-        """When it was first seen, seconds."""
+        """Returns when it was first seen, seconds."""
         return float(self.times_s[0])
 
     @property
     def end_s(self) -> float:
-        """When it was last seen."""
+        """Returns when it was last seen."""
         return float(self.times_s[-1])
 
     @property

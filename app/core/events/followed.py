@@ -14,7 +14,7 @@ from app.core.events.trajectories import Trajectories, follow
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FollowedVideo:
-    """What questions about a video start from.
+    """The objects of a video, from which questions about it start.
 
     Attributes:
         path: The video.

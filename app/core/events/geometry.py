@@ -129,7 +129,7 @@ def _dot(origin: Point, a: Point, b: Point) -> float:
 
 def _segments_meet(a: Point, b: Point, c: Point, d: Point) -> bool:
     def apart(p: Point, q: Point, r: Point, s: Point) -> bool:
-        """Whether r and s lie on the same side of the line through p and q."""
+        """Returns whether r and s lie on the same side of the line through p and q."""
         first, second = _turn(p, q, r), _turn(p, q, s)
         return first * second > 0
 

@@ -24,7 +24,7 @@ MAX_FOLDERS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """How events are made for the index.
+    """The rules by which events are made for the index.
 
     Attributes:
         threshold_of: The threshold for what a model found.
@@ -100,4 +100,5 @@ def indexed(
 def entry_of(followed: FollowedVideo, threshold: float) -> IndexedVideo:
     """Returns the entry of a video whose events were made at ``threshold``."""
     source = followed.facts.source
-    return IndexedVideo(source.sha256, followed.path, source.size, followed.facts.model, threshold)
+    model, frame = followed.facts.model, followed.seen.size
+    return IndexedVideo(source.sha256, followed.path, source.size, model, threshold, frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time
 from fractions import Fraction
 from operator import attrgetter
 from pathlib import Path
@@ -70,13 +70,21 @@ class ListedEvent:
         return (self.number,) if self.live is None else self.live.numbers
 
     @property
+    def wall_span(self) -> tuple[float, float] | None:
+        """When it began and ended, seconds since 1970; None for an event of a video."""
+        if self.live is None:
+            return None
+        midnight_s = datetime.combine(self.live.day, time()).timestamp()
+        return midnight_s + self.start_s, midnight_s + self.end_s
+
+    @property
     def best_s(self) -> float:
         """Time of its best frame, seconds."""
         return float(self.best_pts_s)
 
     @property
     def duration_s(self) -> float:
-        """How long it lasted, seconds."""
+        """Returns how long it lasted, seconds."""
         return self.end_s - self.start_s
 
 
@@ -100,7 +108,7 @@ class ListQuery:
 
     @property
     def is_everything(self) -> bool:
-        """Whether no event is left out."""
+        """Returns whether no event is left out."""
         return self.question == Question() and self.judged == "all" and not self.words.strip()
 
 
@@ -163,7 +171,7 @@ _SORTS: Mapping[Sort, tuple[Callable[[ListedEvent], Any], bool]] = {
 
 
 def _has(event: ListedEvent, words: Sequence[tuple[str, Collection[str]]]) -> bool:
-    """Whether each word, given with the labels that it finds, is in what is known of the event."""
+    """Returns whether each word, given with the labels that it finds, is in what is known of the event."""
     names = [event.verdict.name.casefold(), *(visit.zone.casefold() for visit in event.zones)]
     names += [crossing.line.casefold() for crossing in event.crossings]
     names += [event.video.name.casefold()] if event.video is not None else []

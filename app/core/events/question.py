@@ -12,7 +12,7 @@ from detector.class_names import chosen_ids
 
 
 class AskedEvent(Protocol):
-    """What a question looks at; attributes as of ``Event``."""
+    """The properties that a question looks at; attributes as of ``Event``."""
 
     @property
     def class_id(self) -> int: ...
@@ -32,7 +32,7 @@ class AskedEvent(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an event must be like; everything that is set must be true of it.
+    """Conditions on an event; everything that is set must be true of it.
 
     Attributes:
         classes: One of these; empty for all.

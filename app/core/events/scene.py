@@ -62,7 +62,7 @@ class Line:
 
     @property
     def is_on_edge(self) -> bool:
-        """Whether it lies on the frame's edge, beyond which nothing can be seen to go."""
+        """Returns whether it lies on the frame's edge, beyond which nothing can be seen to go."""
         (x1, y1), (x2, y2) = self.points
         return x1 == x2 in (0, 1) or y1 == y2 in (0, 1)
 

@@ -127,17 +127,17 @@ class SceneEdit:
 
     @property
     def scene(self) -> Scene:
-        """What was kept."""
+        """Returns what was kept."""
         return scene_of(self._kept)
 
     @property
     def can_undo(self) -> bool:
-        """Whether something was changed."""
+        """Returns whether something was changed."""
         return bool(self._undo)
 
     @property
     def can_redo(self) -> bool:
-        """Whether something was undone."""
+        """Returns whether something was undone."""
         return bool(self._redo)
 
     # -- trying ------------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ class SceneStore:
         return self._folder / f"{name}.json"
 
     def _all(self) -> Iterator[KeptScene]:
-        """What is kept, the last written first; damaged files are passed by."""
+        """Returns what is kept, the last written first; damaged files are passed by."""
         dated: list[tuple[int, Path]] = []
         with suppress(OSError):
             for path, _ in zip(self._folder.glob("*.json"), range(_MAX_FILES), strict=False):

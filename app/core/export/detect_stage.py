@@ -100,8 +100,20 @@ class ExportDetectStage:
         self.kept: Path | None = None
         self.temporary: Path | None = None
 
-    def run(self, open_detector: OpenDetector, frames: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
+    def run(
+        self,
+        open_detector: OpenDetector,
+        frames: Channel[DecodedFrame],
+        found: Channel[DetectedFrame],
+        place: Channel[str],
+    ) -> None:
         """Answer for every frame, then close ``found``.
+
+        Args:
+            open_detector: Makes the detector.
+            frames: All of the video.
+            found: Where the answers go.
+            place: Is told where the detector runs, see ``open_analysis_source``.
 
         Raises:
             AppError: The journal cannot be written, or kept detections cannot be used.
@@ -111,16 +123,21 @@ class ExportDetectStage:
             if self._request.cache == "only":
                 self._recall(frames, found)
             else:
-                self._detect(open_detector, frames, found)
+                self._detect(open_detector, frames, found, place)
         found.close()
 
     # -- by the network ---------------------------------------------------------------------------------------------
 
     def _detect(
-        self, open_detector: OpenDetector, frames: Channel[DecodedFrame], found: Channel[DetectedFrame]
+        self,
+        open_detector: OpenDetector,
+        frames: Channel[DecodedFrame],
+        found: Channel[DetectedFrame],
+        place: Channel[str],
     ) -> None:
         request = self._request
         with open_detector(request.model) as detector:
+            place.put(detector.device.partition(" ")[0] if detector.engine == "torch_cuda" else "")
             if without := left_out(request.detection.classes, detector.spec.labels, detector.spec.name):
                 self.notes.append(without)
             self.model = (detector.spec.name, detector.device, detector.precision)
@@ -158,7 +175,7 @@ class ExportDetectStage:
         def ask(runs: Sequence[Sequence[DecodedFrame]]) -> list[Detections]:
             self._gate.check()
             known = [journal.recall(run[-1]) for run in runs]
-            images = [run[-1].image_bgr for run, there in zip(runs, known, strict=True) if there is None]
+            images = [run[-1].image for run, there in zip(runs, known, strict=True) if there is None]
             answers = detector.candidates_batch(images, key_filter.iou_threshold, journal.floor) if images else []
             fresh = iter(answers)
             results = [next(fresh) if there is None else there for there in known]
@@ -191,8 +208,7 @@ class ExportDetectStage:
 
     def _shown(self, found: Detections, frame: DecodedFrame) -> Detections:
         """Returns the detections of a frame, without those in masks."""
-        height, width = frame.image_bgr.shape[:2]
-        return unmasked(found, (width, height), self._masks)
+        return unmasked(found, frame.size, self._masks)
 
     # -- from what is kept ------------------------------------------------------------------------------------------
 
@@ -212,8 +228,7 @@ class ExportDetectStage:
 
             def recall(frame: DecodedFrame) -> Detections:
                 self._gate.check()
-                height, width = frame.image_bgr.shape[:2]
-                candidates = store.recall(frame.index, frame.pts_s, width, height)
+                candidates = store.recall(frame.index, frame.pts_s, *frame.size)
                 if candidates is None:
                     raise AppError(f"{kept.path.name} does not fit {request.source.name}.", *RUN_THE_NETWORK)
                 return candidates.detections(key_filter)

@@ -49,7 +49,7 @@ def kept_bytes(frames: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RoomCheck:
-    """Whether an export will fit, as far as that can be told.
+    """The answer to whether an export will fit, as far as that can be told.
 
     Attributes:
         reserve: Bytes that it leaves to other programs; None for what its disks leave by themselves.

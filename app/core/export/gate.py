@@ -59,7 +59,7 @@ class Gate:
             self._changed.notify_all()
 
     def stop(self, error: BaseException) -> None:
-        """Whoever waits, or comes, gets ``error``; the first one stays."""
+        """Give ``error`` to whoever waits, or comes; the first one stays."""
         with self._changed:
             self._failure = self._failure or error
             self._changed.notify_all()

@@ -80,7 +80,7 @@ def record_finished(request: ExportRequest, report: ExportReport) -> None:
 
 
 def _append_line(asked: str, states: list[list[Any]], report: ExportReport) -> bool:
-    """Whether it could be written behind the store: there may be none, and of others it may only be read."""
+    """Writes it behind the store, and returns whether it could: there may be none, or one that may only be read."""
     about = report.as_dict()
     whole = {
         "asked": asked,

@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from app.core.candidate_cache.lookup import store_paths
 from app.core.candidate_cache.source_content import SourceContent
 from app.core.channels import Channel
+from app.core.export.analysis_reader import may_use_card, open_analysis_source
 from app.core.export.detect_stage import DetectedFrame, ExportDetectStage, OpenDetector
 from app.core.export.disk_space import check_room
 from app.core.export.gate import Gate
@@ -71,8 +73,7 @@ class ExportJob:
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
         self._failure: BaseException | None = None
-        self._frames: Channel[DecodedFrame] | None = None
-        self._found: Channel[DetectedFrame] | None = None
+        self._channels: tuple[Channel[Any], ...] = ()
         self._outputs: Outputs | None = None
         self._stage: ExportDetectStage | None = None
         self._notes: list[str] = []
@@ -107,15 +108,7 @@ class ExportJob:
             self._meter,
             resolved_interval(self.request.detect_every, facts.fps),
         )
-        waiting = max(2, min(_MAX_WAITING, _WAITING_BYTES // facts.frame_bytes))
-        frames, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
-        with self._lock:
-            self._frames, self._found = frames, found
-        workers = (
-            Worker("export-read", lambda _: self._read(frames), self._fail),
-            Worker("export-detect", lambda _: stage.run(self._open_detector, frames, found), self._fail),
-            Worker("export-write", lambda _: self._write(found, facts), self._fail),
-        )
+        workers = self._workers(stage, facts)
         for worker in workers:
             worker.start()
         try:
@@ -131,6 +124,17 @@ class ExportJob:
         report = self._report(time.monotonic() - started)
         record_finished(self.request, report)  # behind the kept detections, which become a little larger
         return report if report.cache is None else replace(report, cache_bytes=report.cache.stat().st_size)
+
+    def _workers(self, stage: ExportDetectStage, facts: SourceFacts) -> tuple[Worker, ...]:
+        waiting = max(2, min(_MAX_WAITING, _WAITING_BYTES // facts.frame_bytes))
+        frames, found, place = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting), Channel[str](1)
+        with self._lock:
+            self._channels = (frames, found, place)
+        return (
+            Worker("export-read", lambda _: self._read(frames, place), self._fail),
+            Worker("export-detect", lambda _: stage.run(self._open_detector, frames, found, place), self._fail),
+            Worker("export-write", lambda _: self._write(found, facts), self._fail),
+        )
 
     def cancel(self) -> None:
         """Stop soon; ``run`` then raises ``ExportCancelledError``. Before or after the run it does no harm."""
@@ -152,8 +156,11 @@ class ExportJob:
 
     # -- the three threads ------------------------------------------------------------------------------------------
 
-    def _read(self, frames: Channel[DecodedFrame]) -> None:
-        reader = open_export_source(self.request)
+    def _read(self, frames: Channel[DecodedFrame], place: Channel[str]) -> None:
+        if may_use_card(self.request):
+            reader = open_analysis_source(self.request, place.get(), self._gate.check)
+        else:
+            reader = open_export_source(self.request)
         try:
             while (frame := reader.read_frame()) is not None:
                 frames.put(frame)
@@ -189,11 +196,10 @@ class ExportJob:
         """The first failure is what ``run`` raises; all threads end."""
         with self._lock:
             self._failure = self._failure or error
-            channels = (self._frames, self._found)
+            channels = self._channels
         self._gate.stop(error)
         for channel in channels:
-            if channel is not None:
-                channel.fail(error)
+            channel.fail(error)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -74,11 +75,11 @@ def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: 
     last: Detections | None = None
     at_once = 1
     for frame in frames:
-        motion = estimator.update(frame.image_bgr)
+        motion = estimator.update(frame.image)
         if motion is None or last is None:
             last = ask([[frame]])[0]
             yield FollowedFrame(frame, last, followed=False, after_cut=False)
-            at_once = max(1, min(batch, _WAITING_BYTES // (every * frame.image_bgr.nbytes)))
+            at_once = max(1, min(batch, _WAITING_BYTES // (every * 3 * math.prod(frame.size))))
             continue
         if motion.cut and current.frames:  # the last frame of a scene, and then the first one of the next
             waiting.append(current)
@@ -102,7 +103,7 @@ def _of_each(frames: Iterable[DecodedFrame], ask: Ask, batch: int) -> Iterator[F
     left, finder = iter(frames), CutFinder()
     while waiting := list(islice(left, batch)):
         for frame, detections in zip(waiting, ask([[frame] for frame in waiting]), strict=True):
-            yield FollowedFrame(frame, detections, followed=False, after_cut=finder.update(frame.image_bgr))
+            yield FollowedFrame(frame, detections, followed=False, after_cut=finder.update(frame.image))
 
 
 def _answers(last: Detections, intervals: Sequence[_Interval], ask: Ask) -> Generator[FollowedFrame, None, Detections]:
@@ -110,8 +111,7 @@ def _answers(last: Detections, intervals: Sequence[_Interval], ask: Ask) -> Gene
     found = ask([interval.frames for interval in intervals])
     for interval, now in zip(intervals, found, strict=True):
         *inner, key = interval.frames
-        height, width = key.image_bgr.shape[:2]
-        for frame, carried in zip(inner, between(last, now, interval.motions, (width, height)), strict=True):
+        for frame, carried in zip(inner, between(last, now, interval.motions, key.size), strict=True):
             yield FollowedFrame(frame, carried, followed=True, after_cut=False)
         yield FollowedFrame(key, now, followed=False, after_cut=interval.motions[-1].cut)
         last = now

@@ -103,9 +103,8 @@ class Outputs:
         if self._tracker is not None and after_cut:
             self._tracker.end_all()
         tracks = () if self._tracker is None else self._tracker.update(frame.pts_s, detections, len(shown))
-        height, width = frame.image_bgr.shape[:2]
-        image = frame.image_bgr
-        record = FrameRecord(frame.index, frame.pts_s, shown, labels, tracks, (width, height), image, followed)
+        image = frame.image_bgr if self._records else None
+        record = FrameRecord(frame.index, frame.pts_s, shown, labels, tracks, frame.size, image, followed)
         self.tally.add(record, {} if self._tracker is None else self._tracker.first_s)
         for writer in self._records:
             writer.write(record)
@@ -115,7 +114,7 @@ class Outputs:
             self._video.write(frame)
             self._preview.add(shown, lambda: frame.image_bgr)
         else:
-            self._preview.add(shown, lambda: self._painted_copy(image, shown, labels, numbers))
+            self._preview.add(shown, lambda: self._painted_copy(frame.image_bgr, shown, labels, numbers))
 
     def _painted_copy(
         self, image: ImageBGR, shown: Detections, labels: Sequence[str], tracks: Sequence[int | None]

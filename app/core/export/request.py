@@ -92,7 +92,7 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
-    """How far an export is.
+    """The progress of an export.
 
     Attributes:
         stage: "opening" (model and file), "running", "finishing" (the files get their names), "paused" (by the user,
@@ -116,7 +116,7 @@ class ExportProgress:
 
     @property
     def found(self) -> str:
-        """What was found so far, in words; "" before the first frame."""
+        """Returns what was found so far, in words; "" before the first frame."""
         return "" if self.seen is None else found_text(self.seen.detections, self.frames_done, self.seen.objects)
 
 
@@ -170,7 +170,7 @@ class ExportReport:
 
     @property
     def found(self) -> str:
-        """What was found, in words: "8 vehicles" where objects were followed, else "232 detections in 180 frames"."""
+        """The finds in words: "8 vehicles" where objects were followed, else "232 detections in 180 frames"."""
         return found_text(self.detections, self.frames, self.objects)
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from app.core.frames import ImageBGRA
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenSoFar:
-    """What has been shown.
+    """The sum of what has been shown.
 
     Attributes:
         detections: Boxes, over all frames.

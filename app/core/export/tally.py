@@ -76,7 +76,7 @@ class Tally:
 
     @property
     def objects(self) -> dict[str, int]:
-        """How many objects of each class there were, the most frequent first; empty when nothing was tracked."""
+        """Counts the objects of each class, the most frequent first; empty when nothing was tracked."""
         return dict(Counter(seen.label for seen in self._seen.values()).most_common())
 
     @property

@@ -133,7 +133,7 @@ def check_apart(targets: Iterable[Path], sources: Iterable[Path], folders: Seque
 
 
 def same_file(first: Path, second: Path) -> bool:
-    """Whether both names lead to one file: equal, or a symbolic or hard link."""
+    """Returns whether both names lead to one file: equal, or a symbolic or hard link."""
     try:
         return first.samefile(second)
     except OSError:  # one of them does not exist

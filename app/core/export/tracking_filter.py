@@ -12,7 +12,7 @@ from detector.detections import DetectionFilter
 
 
 def needs_tracking(request: ExportRequest) -> bool:
-    """Whether objects are numbered: asked for, or needed by what is written."""
+    """Returns whether objects are numbered: asked for, or needed by what is written."""
     return request.highlights.follows or any(FORMATS[data.format].needs_tracks for data in request.data)
 
 

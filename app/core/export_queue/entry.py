@@ -34,12 +34,12 @@ class QueueEntry:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it may be begun."""
+        """Returns whether it may be begun."""
         return self.job.state == "waiting"
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more happens to it by itself."""
+        """Returns whether nothing more happens to it by itself."""
         return self.job.state in ENDED
 
     def item(self) -> QueueItem:

@@ -156,7 +156,7 @@ def interrupted_export_of(source: Path, folder: Path | None = None) -> Interrupt
 
 
 def goes_on_with(request: ExportRequest, begun: ExportRequest) -> bool:
-    """Whether an export surely uses what ``begun``, an interrupted one, has found."""
+    """Returns whether an export surely uses what ``begun``, an interrupted one, has found."""
 
     def what_is_found(one: ExportRequest) -> tuple[object, ...]:
         folder = next((target.parent for target in one.targets()), None)

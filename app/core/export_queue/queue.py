@@ -108,7 +108,7 @@ class ExportQueue:
             return entry.number
 
     def set_jobs(self, jobs: int) -> None:
-        """How many run at once from now on; those that run are left alone."""
+        """Sets how many run at once from now on; those that run are left alone."""
         with self._changed:
             self._jobs = jobs
         self._fill()
@@ -178,7 +178,7 @@ class ExportQueue:
 
     @property
     def busy(self) -> bool:
-        """Whether any item has not ended."""
+        """Returns whether any item has not ended."""
         with self._changed:
             return not all(entry.has_ended for entry in self._entries)
 

@@ -64,13 +64,13 @@ class QueueSnapshot:
 
     @property
     def counts(self) -> dict[JobState, int]:
-        """How many are in each state."""
+        """Returns how many are in each state."""
         counts: Counter[JobState] = Counter(item.state for item in self.items)
         return dict(counts)
 
     @property
     def busy(self) -> bool:
-        """Whether any has not ended."""
+        """Returns whether any has not ended."""
         return any(item.state not in ENDED for item in self.items)
 
 
@@ -103,7 +103,7 @@ def time_left(items: Sequence[QueueItem], jobs: int) -> float | None:
 
 
 def _seconds_per_byte(items: Sequence[QueueItem]) -> float | None:
-    """How long a byte of source takes one job; None while nothing can be told."""
+    """Returns how long a byte of source takes one job; None while nothing can be told."""
     seconds, size = 0.0, 0
     for item in items:
         if item.report is not None:

@@ -120,7 +120,7 @@ def _below(
 
 
 def is_video_name(name: str) -> bool:
-    """Whether a file found in a folder passes for a video, and is none that this program made."""
+    """Returns whether a file found in a folder passes for a video, and is none that this program made."""
     stem, ending = os.path.splitext(name)  # noqa: PTH122 - a name, not a path; asked thousands of times
     return ending.lower() in VIDEO_ENDINGS and _OURS.search(stem) is None
 

@@ -102,7 +102,7 @@ class Follower:
 
     @property
     def first_s(self) -> Mapping[int, float]:
-        """When each numbered object that is known was first seen, also before it had its number."""
+        """Returns when each numbered object that is known was first seen, also before it had its number."""
         return self._tracker.first_s
 
     def detected(

@@ -51,5 +51,5 @@ class MotionHistory:
         return boxes_xyxy
 
     def _reaches(self, start: int) -> bool:
-        """Whether frame ``start`` is one the motions know, or the one before the oldest of them."""
+        """Returns whether frame ``start`` is one the motions know, or the one before the oldest of them."""
         return len(self._motions) < _MAX_FRAMES or self._motions[0][0] <= start

@@ -130,7 +130,7 @@ class ClipFolder:
                 if not decision.inside or decision.begins:
                     series.end(record.pts_s)
                 if decision.inside and frame is not None:
-                    own = frame if len(wanting) == 1 else replace(frame, image_bgr=frame.image_bgr.copy())
+                    own = frame if len(wanting) == 1 else replace(frame, image=frame.image_bgr.copy())
                     series.write(own, record, decision)
 
 

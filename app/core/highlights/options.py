@@ -35,7 +35,7 @@ class HighlightOptions:
 
     @property
     def follows(self) -> bool:
-        """Whether objects are numbered, be it only to take one image of each."""
+        """Returns whether objects are numbered, be it only to take one image of each."""
         return self.tracks or self.snapshots is not None
 
     def renamed(self, name: Callable[[Path], Path]) -> HighlightOptions:

@@ -54,7 +54,7 @@ class Spans:
         return decided
 
     def end(self, end_s: Fraction) -> list[Decision]:
-        """No frame follows, and the last one ends at ``end_s``: the frames left, in order."""
+        """Ends the video, its last frame at ``end_s``; returns the frames left, in order."""
         decided = []
         while self._waiting:
             decided.append(self._decide(self._waiting[1][0] if len(self._waiting) > 1 else end_s))

@@ -32,7 +32,7 @@ JOIN_S = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassRow:
-    """Where one class appears.
+    """The appearances of one class.
 
     Attributes:
         name: The class.
@@ -46,7 +46,7 @@ class ClassRow:
 
     @property
     def seconds(self) -> float:
-        """How long it is there in all."""
+        """Returns how long it is there in all."""
         return float((self.ends_s - self.starts_s).sum())
 
 
@@ -69,7 +69,7 @@ class Survey:
     best_s: Seconds
 
     def rows(self, threshold: float, classes: tuple[str, ...] = (), join_s: float = JOIN_S) -> tuple[ClassRow, ...]:
-        """Where each class that appears at all does so, the one that is there longest first.
+        """Returns where each class that appears at all does so, the one that is there longest first.
 
         Args:
             threshold: Least score, in [0, 1].

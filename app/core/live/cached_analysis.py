@@ -121,7 +121,7 @@ def open_cached_analysis(
 
 
 def _other_model(facts: StoreFacts, entry: ModelEntry, weights: str, precision: str) -> str:
-    """Why results of ``facts`` are not those of the model; "" when they are."""
+    """Returns why results of ``facts`` are not those of the model; "" when they are."""
     same = (facts.model, facts.weights_sha256, facts.labels) == (entry.spec.name, weights, entry.spec.labels)
     if not same:
         return f"it is by {facts.model}, or another version of that model"

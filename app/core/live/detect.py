@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from app.core.candidate_cache.store_facts import StoreError
-from app.core.errors import ExplainedError
 from app.core.frames import Frame, FrameResult
 from app.core.live.cached_analysis import DEVICE, ENGINE, CachedAnalysis, open_cached_analysis, stores_beside
+from app.core.live.detector_failures import MAX_FAILURES, not_opened, run_failed, switched_off
 from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelMeasured, ModelReady
 from app.core.live.route import Route
 from app.core.live.throughput import ThroughputProbe
@@ -33,9 +33,6 @@ from detector.runtime.base import Detector
 log = logging.getLogger(__name__)
 
 DetectorFactory = Callable[[ModelSettings], Detector]
-
-MAX_FAILURES = 3
-"""Failures in a row after which a detector is switched off."""
 
 
 class DetectStage:
@@ -114,7 +111,7 @@ class DetectStage:
         self._route.frames.wake()
 
     def rest(self, resting: bool) -> None:
-        """Whether to leave the network alone; what is kept of a video is shown all the same."""
+        """Sets whether to leave the network alone; what is kept of a video is shown all the same."""
         self._resting = resting
         self._route.frames.wake()
 
@@ -154,7 +151,8 @@ class DetectStage:
             detector = self._open(model) if kept is None else None
         except Exception as error:  # whatever a model file or driver throws must not end the view
             self._forget(model)
-            self._emit(self._failure(model, error))
+            goes_on = self._detector or self._cached
+            self._emit(not_opened(model.name, error, goes_on.spec.name if goes_on is not None else ""))
             if self._detector is not None or self._cached is not None:
                 self._route.detector_ready()
             return
@@ -197,16 +195,6 @@ class DetectStage:
             detector.close()
             raise
         return detector
-
-    def _failure(self, model: ModelSettings, error: Exception) -> ModelFailed:
-        goes_on = self._detector or self._cached
-        kept = goes_on.spec.name if goes_on is not None else ""
-        if isinstance(error, ExplainedError):
-            return ModelFailed(error.message, error.hint, kept)
-        log.error("model %s cannot be opened", model.name, exc_info=error)
-        return ModelFailed(
-            f"The model {model.name} cannot be opened: {_one_line(error)}.", "Choose another model or device.", kept
-        )
 
     def _forget(self, model: ModelSettings | None) -> None:
         """Let the same model be asked for again: it failed. The one that goes on need not be opened again."""
@@ -283,12 +271,7 @@ class DetectStage:
 
     def _failed_run(self, detector: Detector, error: Exception) -> None:
         self._failures += 1
-        if isinstance(error, ExplainedError):
-            message, hint = error.message, error.hint
-        else:
-            message, hint = f"The model {detector.spec.name} failed: {_one_line(error)}.", log_hint()
-            if self._failures == 1:
-                log.error("the detector failed", exc_info=error)
+        message, hint = run_failed(detector.spec.name, error, self._failures)
         if self._failures < MAX_FAILURES:
             if self._failures == 1:
                 self._emit(DetectorTrouble(message, hint))
@@ -296,20 +279,9 @@ class DetectStage:
         self._route.detector_away()
         self._close()
         self._forget(self.requested_model)
-        self._emit(
-            ModelFailed(
-                f"{message} It is switched off after {MAX_FAILURES} failures in a row.",
-                "Choose another model or device.",
-                "",
-            )
-        )
+        self._emit(switched_off(message))
 
     def _broken(self, error: BaseException) -> None:
         log.error("the detector's thread failed", exc_info=error)
         self._route.detector_away()
         self._emit(ModelFailed("The detector failed because of a fault in this program.", log_hint(), ""))
-
-
-def _one_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0][:200] if lines else type(error).__name__).rstrip(".")

@@ -12,7 +12,7 @@ from detector.spec import ModelSpec
 
 
 class LiveState(Enum):
-    """Where a session stands."""
+    """The states of a session."""
 
     IDLE = "idle"
     STARTING = "starting"
@@ -141,7 +141,7 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class ModelMeasured:
-    """How fast the running model is on this computer; told once, when enough frames went through it.
+    """The speed of the running model on this computer; told once, when enough frames went through it.
 
     Attributes:
         name: As it was asked for: a model of the library, or a file.

@@ -135,7 +135,7 @@ class FollowStage:
         return replace(result, numbers=tuple(numbers), objects=tuple(objects), so_far=so_far)
 
     def _is_ahead(self, epoch: int, result: FrameResult) -> bool:
-        """Whether the answer is to a frame that has not arrived here yet."""
+        """Returns whether the answer is to a frame that has not arrived here yet."""
         if self._newest is None or epoch > self._epoch:
             return True
         return epoch == self._epoch and result.frame.captured_ns > self._newest.captured_ns
@@ -178,7 +178,7 @@ def _facts(followed: FollowedObject, looked_s: float) -> ObjectFacts | None:
 
 
 def _goes_on(last: Frame | None, frame: Frame) -> bool:
-    """Whether ``frame`` follows ``last`` within the same scene: no seek, loop or long pause between."""
+    """Returns whether ``frame`` follows ``last`` within the same scene: no seek, loop or long pause between."""
     return last is not None and _is_later(last, frame) and frame.time_s - last.time_s < _SAME_SCENE_S
 
 

@@ -48,7 +48,7 @@ class Player:
         self._period_ns = int((1 / fps if fps else _DEFAULT_PERIOD_S) * 1_000_000_000)
 
     def play(self, stop: threading.Event) -> None:
-        """Until ``stop``. The first frame is shown even when paused."""
+        """Play until ``stop``. The first frame is shown even when paused."""
         self._show(self._source.read())
         while not stop.is_set():
             command = self._transport.take_command()

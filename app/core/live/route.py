@@ -54,7 +54,7 @@ class Route:
             self.smoothing.set_mode(mode)
 
     def follow_no_more(self) -> None:
-        """From now on each frame is shown with its own answer, as nobody follows boxes any more."""
+        """Show each frame with its own answer from now on, as nobody follows boxes any more."""
         with self._lock:
             self.follow = None
 
@@ -108,7 +108,7 @@ class Route:
             self._on_results_ready()
 
     def detector_ready(self) -> None:
-        """From now on frames go through the detector; the present one (a paused frame, an image) does so again."""
+        """Send frames through the detector from now on; the present one (a paused frame, an image) does so again."""
         with self._lock:
             self._ready = True
             if self._last is not None and not self._held:
@@ -118,7 +118,7 @@ class Route:
                     self._followed = self._last
 
     def detector_away(self) -> None:
-        """From now on frames go straight to the window, beginning with one that waits for the detector."""
+        """Send frames straight to the window from now on, beginning with one that waits for the detector."""
         with self._lock:
             self._ready = False
             wake = self._pass_by()
@@ -126,7 +126,7 @@ class Route:
             self._on_results_ready()
 
     def hold(self, held: bool) -> None:
-        """Whether frames pass by the detector though it is ready, to the window; after that the present one is next.
+        """Have frames pass by the detector though it is ready, to the window, or not; then the present one is next.
 
         To be called while no frame is in the detector, or it would be shown late.
         """

@@ -23,7 +23,7 @@ class SmoothingSwitch:
 
     @property
     def on(self) -> bool:
-        """Whether boxes are to be followed now."""
+        """Returns whether boxes are to be followed now."""
         return self._mode == "on" or (self._mode == "auto" and self._is_slower)
 
     def set_mode(self, mode: str) -> None:

@@ -15,7 +15,7 @@ from app.core.stats import StatsRecorder
 
 @dataclass(frozen=True, slots=True)
 class SessionSide:
-    """What the session does about a source; each is told which listener speaks.
+    """The calls by which the session hears of a source; each is told which listener speaks.
 
     Attributes:
         opened: The source is open.
@@ -45,7 +45,7 @@ class SourceListener:
 
     @property
     def is_present(self) -> bool:
-        """Whether the source is the session's present one."""
+        """Returns whether the source is the session's present one."""
         return self._attached is not None and self._attached[0].epoch == self._attached[2]
 
     def frame(self, frame: Frame) -> None:

@@ -47,7 +47,7 @@ class Transport:
             self._changed.notify_all()
 
     def set_loop(self, loop: bool) -> None:
-        """Whether a file begins again at its end."""
+        """Sets whether a file begins again at its end."""
         with self._changed:
             self._loop = loop
 
@@ -82,7 +82,7 @@ class Transport:
 
     @property
     def superseded(self) -> bool:
-        """Whether another place is asked for, or nothing any more."""
+        """Returns whether another place is asked for, or nothing any more."""
         return self._seek is not None or self._closed
 
     def wait_turn(self, due_ns: int) -> bool:
@@ -102,7 +102,7 @@ class Transport:
 
 
 class PlaybackClock:
-    """When each frame of a file is due, by the monotonic clock.
+    """A clock that tells when each frame of a file is due, in monotonic time.
 
     A reader that falls behind by more than 0.1 s does not race to catch up: the clock starts anew from there.
     """

@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 
 from app.core.addresses import as_understood
@@ -32,8 +33,12 @@ _KEY_FRAMES_S = Fraction(1, 2)
 _BELIEVED_S = Fraction(10)
 
 
-def open_container(url: str) -> InputContainer:
+def open_container(url: str, accelerator: HWAccel | None = None) -> InputContainer:
     """Open a file or a URL.
+
+    Args:
+        url: What to open.
+        accelerator: What decodes a local file's streams where it can.
 
     Raises:
         AppError: It is a playlist that leads elsewhere than it may, or lies on a server that is not trusted.
@@ -54,7 +59,8 @@ def open_container(url: str) -> InputContainer:
     path = Path(url)
     format_name, options = local_options(path)
     # Absolute, for FFmpeg would take the part before a colon in a file's name for a protocol.
-    return av.open(str(path.absolute()), format=format_name, metadata_errors="replace", options=limits | options)
+    name, given = str(path.absolute()), limits | options
+    return av.open(name, format=format_name, metadata_errors="replace", options=given, hwaccel=accelerator)
 
 
 def close_container(container: InputContainer) -> None:
@@ -65,12 +71,13 @@ def close_container(container: InputContainer) -> None:
         files.close()
 
 
-def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
+def open_video(url: str, name: str, accelerator: HWAccel | None = None) -> tuple[InputContainer, av.VideoStream]:
     """Open a file or a URL that shall hold a video, and choose the stream.
 
     Args:
         url: What to open.
         name: What to call it.
+        accelerator: As of ``open_container``.
 
     Raises:
         AppError: Not there, no video, of a codec that is not built in, or larger than any real one.
@@ -78,7 +85,7 @@ def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
     if "://" not in url:
         _check_file(Path(url))
     try:
-        container = open_container(url)
+        container = open_container(url, accelerator)
     except (av.FFmpegError, OSError, ValueError) as error:
         log.info("%s: %s", name, type(error).__name__)
         if "://" not in url:
@@ -93,7 +100,8 @@ def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
         raise
     # A decoder allocates for what the frames themselves claim, which may be more than the container says.
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    stream.thread_type = "AUTO"
+    # Each thread would take one of the surfaces that a card decodes into, of which there are 32 at most.
+    stream.thread_type = "AUTO" if accelerator is None else "NONE"
     return container, stream
 
 

@@ -67,7 +67,7 @@ class ContinuousPackets:
 
     @property
     def jumps(self) -> int:
-        """How often the clock jumped so far."""
+        """Returns how often the clock jumped so far."""
         return self._clock.jumps
 
     def __iter__(self) -> Iterator[av.Packet[Any]]:

@@ -117,7 +117,7 @@ def shown_frames(stream: av.VideoStream, is_cut_short: bool) -> int | None:
 
 
 def is_cut_short(url: str) -> bool:
-    """Whether a local file ends before it says it does, as an interrupted download or recording leaves it."""
+    """Returns whether a local file ends before it says it does, as an interrupted download or recording leaves it."""
     if "://" in url:
         return False
     try:
@@ -137,7 +137,7 @@ def is_cut_short(url: str) -> bool:
 
 
 def _matroska_end(head: bytes) -> int:
-    """Where the segment ends; 0 when that is not said."""
+    """Returns where the segment ends; 0 when that is not said."""
     length, at = _matroska_number(head, 4)
     at += length
     if head[at : at + 4] != b"\x18\x53\x80\x67":
@@ -156,7 +156,7 @@ def _matroska_number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _boxes_end(file: BinaryIO, size: int) -> int:
-    """Where the boxes of an MP4 file end that lie beside each other (ISO 14496-12, 4.2)."""
+    """Returns where the boxes of an MP4 file end that lie beside each other (ISO 14496-12, 4.2)."""
     at = 0
     for _ in range(_MAX_BOXES):
         if at + 8 > size:

@@ -57,5 +57,5 @@ class MediaSink(Protocol):
         ...
 
     def ended(self) -> None:
-        """No packet follows before another ``begin``."""
+        """Ends the packets, until another ``begin``."""
         ...

@@ -183,7 +183,7 @@ class _Vote:
 
     @property
     def is_clear(self) -> bool:
-        """Whether no more stamps are needed."""
+        """Returns whether no more stamps are needed."""
         heard = len(self.stayed) + len(self.jumped) == len(self._others)
         return self._is_over or self.is_slip or (self._has_next and heard)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from app.core.frames import ImageBGR
 from app.core.motion.estimator import is_lost
 from app.core.motion.likeness import is_another, small_copy
 from app.core.motion.stillness import Gray
+from detector.runtime.base import AnyFrame
 
 
 class CutFinder:
@@ -15,16 +15,16 @@ class CutFinder:
         self._last: Gray | None = None
         self._size = (0, 0)
 
-    def update(self, image_bgr: ImageBGR) -> bool:
+    def update(self, image: AnyFrame) -> bool:
         """Takes the next frame.
 
         Args:
-            image_bgr: UInt8[H, W, 3].
+            image: UInt8[H, W, 3].
 
         Returns:
             Whether it shows another scene than the one before, as a frame of another size does; not the first frame.
         """
-        small, size = small_copy(image_bgr), image_bgr.shape[:2]
+        small, size = small_copy(image), image.shape[:2]
         last, same = self._last, self._size == size
         self._last, self._size = small, size
         if last is None:

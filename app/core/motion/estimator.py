@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.core.frames import ImageBGR
 from app.core.motion.frame_motion import FrameMotion, camera_of, cut
 from app.core.motion.likeness import is_another, small_copy
 from app.core.motion.stillness import Gray, Stillness
+from detector.runtime.base import AnyFrame
 
 _CELL = 12  # pixels of the small copy: one corner for each
 _WINDOW = (9, 9)
@@ -45,17 +45,17 @@ class MotionEstimator:
         self._stillness: Stillness | None = None
         self._size = (0, 0)
 
-    def update(self, image_bgr: ImageBGR) -> FrameMotion | None:
+    def update(self, image: AnyFrame) -> FrameMotion | None:
         """Takes the next frame.
 
         Args:
-            image_bgr: UInt8[H, W, 3].
+            image: UInt8[H, W, 3].
 
         Returns:
             The motion from the frame before; None for the first one. Frames of another size are a cut.
         """
-        height, width = image_bgr.shape[:2]
-        small = small_copy(image_bgr)
+        height, width = image.shape[:2]
+        small = small_copy(image)
         last, same = self._last, self._size == (width, height)
         self._last, self._size = small, (width, height)
         if last is None or self._stillness is None or not same:

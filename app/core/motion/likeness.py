@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import cv2
 import numpy as np
 
-from app.core.frames import ImageBGR
 from app.core.motion.stillness import Gray
+from detector.runtime.base import AnyFrame, DeviceFrame, on_host
+
+log = logging.getLogger(__name__)
 
 _LONG_SIDE = 320
 _CHANGE = 0.35  # the histograms differ so much ...
@@ -14,19 +18,36 @@ _LIKENESS = 0.5  # ... or what is light and dark lies elsewhere: correlation of 
 _AFAR = (16, 9)
 
 
-def small_copy(image_bgr: ImageBGR) -> Gray:
+def small_copy(image: AnyFrame) -> Gray:
     """Returns a frame in grey, at most 320 pixels a side.
 
     Args:
-        image_bgr: UInt8[H, W, 3].
+        image: UInt8[H, W, 3]; all that comes to the host of one on a card.
     """
-    height, width = image_bgr.shape[:2]
+    height, width = image.shape[:2]
     share = min(1.0, _LONG_SIDE / max(height, width))
     size = max(8, round(width * share)), max(8, round(height * share))
     way = cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR
-    lines = image_bgr[::2] if share <= 0.5 else image_bgr  # half the memory to read, and one field of two
+    step = 2 if share <= 0.5 else 1  # half the memory to read, and one field of two
+    if isinstance(image, DeviceFrame) and size[0] <= width and size[1] <= height // step:
+        copy = _made_there(image, step, size)
+        if copy is not None:
+            return copy
+    lines = on_host(image)[::step]
     gray: Gray = np.asarray(cv2.resize(cv2.cvtColor(lines, cv2.COLOR_BGR2GRAY), size, interpolation=way), np.uint8)
     return gray
+
+
+def _made_there(frame: DeviceFrame, step: int, size: tuple[int, int]) -> Gray | None:
+    """A grey copy made on the device; None where that failed."""
+    from detector.runtime.device_pixels import grey_of
+
+    try:
+        copy: Gray = grey_of(frame.pixels[::step], size).cpu().numpy()
+    except RuntimeError as error:
+        log.info("%s", error)
+        return None
+    return copy
 
 
 def is_another(last: Gray, now: Gray) -> bool:

@@ -14,7 +14,7 @@ _AROUND = (7, 7)  # pixels
 
 
 class Stillness:
-    """Where an image looks as it did some frames ago, and did so for a while.
+    """The places where an image looks as it did some frames ago, and did so for a while.
 
     A place counts as moving as soon as it looks different, and as still again after a whole window of frames in which
     it did not; so a slow motion is not taken for rest between its steps.

@@ -46,7 +46,7 @@ class CopyClock:
         return pts
 
     def end(self, end_s: Fraction | None) -> None:
-        """No frame follows. The last one lasts until ``end_s``, or as long as the one before where that is None."""
+        """Ends the video. The last frame lasts until ``end_s``, or as long as the one before where that is None."""
         assert self._last_pts is not None
         ticks = 0 if end_s is None else round((end_s - self._origin_s) / self._time_base) - self._last_pts
         self._end = self._last_pts + (ticks if ticks > 0 else max(1, self._step))

@@ -10,7 +10,7 @@ from av.container import OutputContainer
 
 
 def container_accepts(format_name: str, add: Callable[[OutputContainer], object]) -> bool:
-    """Whether a file of that format takes what ``add`` adds to it, up to its header."""
+    """Returns whether a file of that format takes what ``add`` adds to it, up to its header."""
     try:
         with av.open(io.BytesIO(), "w", format=format_name) as trial:
             add(trial)

@@ -144,7 +144,7 @@ def _pixel_shape(stored: Fraction | None, turned: bool) -> Fraction | None:
 
 
 def encoder_opens(name: str) -> bool:
-    """Whether this computer can use the encoder."""
+    """Returns whether this computer can use the encoder."""
     return _opens(
         _adapted(EncoderPlan(name, "good", 320, 240, Fraction(1, 30), Fraction(30), None, ColourTags()), name)
     )

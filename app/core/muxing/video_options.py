@@ -41,7 +41,7 @@ QUALITIES = {
 
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
-    """How the video is written.
+    """The choices of how the video is written.
 
     Attributes:
         quality: A key of ``QUALITIES``.

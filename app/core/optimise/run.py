@@ -73,7 +73,7 @@ def optimise(
 
 
 def share_done(stage: str, done: int, total: int) -> float:
-    """How much of the whole is done when ``done`` of ``total`` steps of ``stage`` are."""
+    """Returns how much of the whole is done when ``done`` of ``total`` steps of ``stage`` are."""
     names = list(STAGES)
     before = STAGES[names[names.index(stage) - 1]][1] if stage != names[0] else 0.0
     return before + (STAGES[stage][1] - before) * min(1.0, done / max(total, 1))

@@ -23,7 +23,7 @@ _MAX_STEM = 60
 
 @dataclass(frozen=True, slots=True)
 class FrameSampling:
-    """Which frames of a video become images of a set.
+    """The choice of frames of a video that become images of a set.
 
     Attributes:
         name: What the frames are named after: the video.
@@ -38,7 +38,7 @@ class FrameSampling:
 
     @property
     def saves_images(self) -> bool:
-        """Whether the set holds the images themselves."""
+        """Returns whether the set holds the images themselves."""
         return self.every_s is not None
 
 
@@ -56,7 +56,7 @@ class FrameSampler:
         self._due_s = Fraction(0)
 
     def takes(self, record: FrameRecord) -> bool:
-        """Whether the frame belongs to the set; to be asked once for each, in order."""
+        """Returns whether the frame belongs to the set; to be asked once for each, in order."""
         every_s = self._plan.every_s
         if not every_s:
             return True

@@ -18,7 +18,7 @@ _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def has_separate_alpha(stream: av.VideoStream) -> bool:
-    """Whether the container says that alpha lies beside the frames."""
+    """Returns whether the container says that alpha lies beside the frames."""
     told = next((value for key, value in stream.metadata.items() if key.lower() == "alpha_mode"), "")
     return told == "1" and stream.codec_context.name in _WITH_ALPHA
 

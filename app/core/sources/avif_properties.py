@@ -28,7 +28,7 @@ class AvifProperties:
 
 
 def is_avif(content: bytes) -> bool:
-    """Whether the first bytes are those of an AVIF file."""
+    """Returns whether the first bytes are those of an AVIF file."""
     return content[4:8] == b"ftyp" and content[8:12] in _BRANDS
 
 

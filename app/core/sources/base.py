@@ -65,7 +65,7 @@ class SourceOptions:
 
 
 def never() -> bool:
-    """Not yet enough."""
+    """Says that it is not enough yet."""
     return False
 
 

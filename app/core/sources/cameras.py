@@ -126,7 +126,7 @@ class _Entry:
     first_number: int = 0
 
     def is_same(self, other: _Entry) -> bool:
-        """Whether both are one device."""
+        """Returns whether both are one device."""
         if self.path and other.path:
             return _without_interface(self.path) == _without_interface(other.path)
         return (self.name, self.vid, self.pid) == (other.name, other.vid, other.pid)

@@ -35,23 +35,25 @@ class FrameConverter:
 
     Attributes:
         size: (width, height) of all converted frames.
+        crop: What is not shown of the stored frames.
+        orientation: How they become upright.
         conversion: What is done to all frames.
     """
 
     def __init__(self, first: av.VideoFrame, field_order: int, crop: Crop = NO_CROP) -> None:
-        self._crop = crop
-        self._orientation = _orientation(first)
+        self.crop = crop
+        self.orientation = _orientation(first)
         self._tone_map = tone_map.ToneMap(first) if tone_map.can_map(first) else None
         interlaced = first.interlaced_frame or field_order in _INTERLACED
         height, width = crop.shown(first.height, first.width)
-        self.size = self._orientation.size(width, height)
+        self.size = self.orientation.size(width, height)
         self._notes: dict[str, bool] = {}  # and whether they were taken
         # Mirroring an even number of lines changes which half they belong to, and so does cropping an odd number.
-        is_swapped = (self._orientation.mirror_y and height % 2 == 0) != bool(crop.top % 2)
+        is_swapped = (self.orientation.mirror_y and height % 2 == 0) != bool(crop.top % 2)
         bottom = (field_order in _BOTTOM_FIRST) != is_swapped
         hdr = first.color_trc in tone_map.NAMES
         self.conversion = FrameConversion(
-            turned=self._orientation.transposed,
+            turned=self.orientation.transposed,
             curve=tone_map.NAMES[first.color_trc] if self._tone_map is not None else "",
             hdr_left=hdr and self._tone_map is None,
             fields="" if not interlaced else "bottom" if bottom else "top",
@@ -86,7 +88,7 @@ class FrameConverter:
         return notes
 
     def _shown(self, image: Image) -> Image:
-        upright = self._orientation.apply(image)
+        upright = self.orientation.apply(image)
         image = fitted(upright, self.size)
         if image is not upright:
             note = f"The video changes its size; frames are scaled to {self.size[0]} x {self.size[1]}."
@@ -97,7 +99,7 @@ class FrameConverter:
         image = _array(frame if self._tone_map is None else self._tone_map.apply(frame), layout)
         if self._tone_map is not None and layout == "bgra" and _has_alpha(frame.format.name):
             image[..., 3] = _array(frame, layout)[..., 3]  # the table of colours knows no alpha
-        return self._crop.apply(image)
+        return self.crop.apply(image)
 
 
 @functools.lru_cache(64)

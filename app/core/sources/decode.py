@@ -71,12 +71,12 @@ class FrameFeed:
 
     @property
     def jumps(self) -> int:
-        """How often the clock jumped since the start."""
+        """Returns how often the clock jumped since the start."""
         return self._packets.jumps
 
     @property
     def key_points(self) -> list[KeyPoint]:
-        """Where decoding can begin, as far as was read since the start."""
+        """Returns where decoding can begin, as far as was read since the start."""
         return self._packets.key_points
 
     def deinterlace(self, taken: Sequence[av.VideoFrame], bottom_first: bool) -> list[av.VideoFrame]:

@@ -24,7 +24,7 @@ def exif_orientation(content: bytes) -> Orientation:
 
 
 def is_webp(content: bytes) -> bool:
-    """Whether the first bytes are those of a WebP file."""
+    """Returns whether the first bytes are those of a WebP file."""
     return content[:4] == b"RIFF" and content[8:12] == b"WEBP"
 
 

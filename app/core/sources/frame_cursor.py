@@ -6,6 +6,7 @@ from collections import deque
 from fractions import Fraction
 
 import av
+from av.codec.hwaccel import HWAccel
 
 from app.core.errors import AppError
 from app.core.media.container import close_container, keeps_only_decoding_times, mean_rate, open_video
@@ -29,6 +30,7 @@ class FrameCursor:
     Args:
         url: A file, or a URL of one that can be sought.
         name: What to call it.
+        accelerator: What decodes it where it can.
 
     Attributes:
         container: The open file.
@@ -43,8 +45,8 @@ class FrameCursor:
         AppError: It cannot be opened.
     """
 
-    def __init__(self, url: str, name: str) -> None:
-        self._url, self._name = url, name
+    def __init__(self, url: str, name: str, accelerator: HWAccel | None = None) -> None:
+        self._url, self._name, self._accelerator = url, name, accelerator
         self._ready: deque[TimedFrame] = deque()
         self._notes: list[str] = []
         self._broken = 0  # counted by feeds before the present one
@@ -52,7 +54,7 @@ class FrameCursor:
         self._jumps_noted = 0
         self._gaps: MissingFrames | None = None
         self._last: TimedFrame | None = None
-        self.container, self.stream = open_video(url, name)
+        self.container, self.stream = open_video(url, name, accelerator)
         self.jumps = find_jumps(self.container)
         self._has_jumped = self.jumps is not None
         stream = self.stream
@@ -196,7 +198,7 @@ class FrameCursor:
         self._notes += self._feed.take_notes()
         before = self._feed
         self.close()
-        self.container, self.stream = open_video(self._url, self._name)
+        self.container, self.stream = open_video(self._url, self._name, self._accelerator)
         self._feed = FrameFeed(self.container, self.stream, self._name, self._times.tell)
         self._restart()
         self._feed.make_as(before)

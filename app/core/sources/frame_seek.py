@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal
 
 import av
+from av.codec.hwaccel import HWAccel
 
 from app.core.media.container import key_frame_between
 from app.core.media.continuous_packets import KeyPoint
@@ -29,8 +30,8 @@ class SeekableCursor(FrameCursor):
     _careful = False  # on the way there no frame is left out
     _is_continuous = True  # read from the start, or from a known point: times are moved as they must be
 
-    def __init__(self, url: str, name: str) -> None:
-        super().__init__(url, name)
+    def __init__(self, url: str, name: str, accelerator: HWAccel | None = None) -> None:
+        super().__init__(url, name, accelerator)
         self._key_points = {} if self.jumps is None else {point.byte: point for point in self.jumps.key_points}
 
     def land(self, limit: Fraction, inclusive: bool, enough: Callable[[], bool]) -> bool:

@@ -41,7 +41,7 @@ class FrameTimes:
 
     @property
     def is_guessed(self) -> bool:
-        """Whether the first frames were told by other times than those after them."""
+        """Returns whether the first frames were told by other times than those after them."""
         return bool(self._early)
 
     def look_at(self, frames: Sequence[av.VideoFrame]) -> None:

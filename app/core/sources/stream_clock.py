@@ -48,7 +48,7 @@ class StreamClock:
 
     @property
     def delay_s(self) -> Fraction:
-        """How far the frames shown are behind the newest that have come, seconds; 0 for a stream shown as it comes."""
+        """The delay of the frames shown behind the newest that have come, seconds; 0 for a stream shown as it comes."""
         if self.piece_s is None:
             return Fraction(0)
         return self.piece_s + Fraction(self._spare_ns, _S)

@@ -26,7 +26,7 @@ def reason_of(error: Exception) -> str:
 
 
 def is_denied(error: Exception) -> bool:
-    """Whether the server wants to know who asks."""
+    """Returns whether the server wants to know who asks."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code in (401, 403)
     return isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError)

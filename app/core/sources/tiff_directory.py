@@ -32,7 +32,7 @@ class TiffField:
 
 
 def is_tiff(content: bytes) -> bool:
-    """Whether the first bytes are those of a TIFF file."""
+    """Returns whether the first bytes are those of a TIFF file."""
     return content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 

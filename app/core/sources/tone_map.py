@@ -101,7 +101,7 @@ def peak_of(frame: av.VideoFrame) -> float:
 
 
 def can_map(frame: av.VideoFrame) -> bool:
-    """Whether ``frame`` is HDR of a kind that ``ToneMap`` knows."""
+    """Returns whether ``frame`` is HDR of a kind that ``ToneMap`` knows."""
     known = frame.color_trc in NAMES and frame.colorspace not in (_BT2020_CONSTANT, _ICTCP)
     return known and "lut3d" in av.filter.filters_available
 

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
+from av.codec.hwaccel import HWAccel
 
 from app.core.addresses import redact
 from app.core.frames import DecodedFrame, Frame, SourceInfo
@@ -20,7 +22,8 @@ from app.core.sources.base import frame_from_bgra, never
 from app.core.sources.conversion import FrameConverter
 from app.core.sources.crop import container_crop
 from app.core.sources.frame_seek import SeekableCursor
-from app.core.sources.orientation import Image
+
+Made = TypeVar("Made")
 
 
 class VideoReader:
@@ -32,16 +35,17 @@ class VideoReader:
     Args:
         path: A file, or a URL of one that can be sought.
         deinterlace: Make whole frames of interlaced ones.
+        accelerator: What decodes it where it can.
 
     Raises:
         AppError: Not there, not a video, no frame in it that can be decoded.
     """
 
-    def __init__(self, path: Path | str, deinterlace: bool = False) -> None:
+    def __init__(self, path: Path | str, deinterlace: bool = False, accelerator: HWAccel | None = None) -> None:
         self.reopen_uri = str(path)
         self.name: str = redact(path) if isinstance(path, str) and "://" in path else Path(path).name
         self._index: int | None = 0
-        self._cursor = SeekableCursor(self.reopen_uri, self.name)
+        self._cursor = SeekableCursor(self.reopen_uri, self.name, accelerator)
         try:
             self._begin(deinterlace)
         except BaseException:
@@ -97,7 +101,7 @@ class VideoReader:
         converted = self._convert_next(self._converter.bgr)
         return None if converted is None else DecodedFrame(*converted, self.conversion)
 
-    def _convert_next(self, make: Callable[[av.VideoFrame], Image]) -> tuple[Image, int, Fraction] | None:
+    def _convert_next(self, make: Callable[[av.VideoFrame], Made]) -> tuple[Made, int, Fraction] | None:
         while (timed := self._cursor.next()) is not None:
             try:
                 image = make(timed[0])

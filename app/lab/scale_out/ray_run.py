@@ -30,7 +30,7 @@ _CPUS = 2.0
 
 
 def is_address(text: str) -> bool:
-    """Whether ``text`` is "local", "auto" or HOST:PORT."""
+    """Returns whether ``text`` is "local", "auto" or HOST:PORT."""
     match = _ADDRESS.fullmatch(text)
     return match is not None and (match["port"] is None or 0 < int(match["port"]) < 65_536)
 

@@ -11,7 +11,7 @@ _VGG_SUFFIXES = (".pth", ".pt")
 
 
 def starts_from_detector(start: str) -> bool:
-    """Whether ``start`` names a detector, rather than nothing or a file of VGG-16's weights."""
+    """Returns whether ``start`` names a detector, rather than nothing or a file of VGG-16's weights."""
     return bool(start) and Path(start).suffix.lower() not in _VGG_SUFFIXES
 
 

@@ -52,6 +52,7 @@ class Arming(QObject):
         self._lines: deque[tuple[int, dict[str, Any]]] = deque()
         self._wake = Wake(self._take_lines)
         self._notice = WindowNotice(self)
+        self._notice.failed.connect(self._notice_failed)
         self._source: ArmedSource | None = None
         self._delivery: Delivery | None = None
         self._tap: TapSwitch | None = None
@@ -77,8 +78,8 @@ class Arming(QObject):
 
     def arm(
         self, info: SourceInfo, request: WatchRequest, wanted: Collection[str], ways: AlarmWays, look: OverlaySettings
-    ) -> None:
-        """Arms the present source.
+    ) -> int:
+        """Arms the present source, which is not armed yet.
 
         Args:
             info: It.
@@ -86,9 +87,10 @@ class Arming(QObject):
             wanted: How somebody is told, by ``Action.key``.
             ways: What these ways need.
             look: How boxes look.
+
+        Returns:
+            Which time it is armed.
         """
-        if self.armed or self.starting:
-            return
         self._times += 1
         number, self.starting = self._times, True
         notice = self._notice
@@ -106,6 +108,7 @@ class Arming(QObject):
 
         self._background.run("arm", lambda: _prepared(wanted, ways, notice), ready, refused)
         self.changed.emit()
+        return number
 
     def disarm(self) -> None:
         """Ends it; what was found is still told, and its clips are finished, in the background."""
@@ -173,6 +176,9 @@ class Arming(QObject):
     def _take_frame(self, result: FrameResult) -> None:
         if self._source is not None:
             self._source.take(result)
+
+    def _notice_failed(self) -> None:
+        self.failed.emit("The notification cannot be shown.", "Install notify-send, or leave out the notifications.")
 
     # -- from other threads -----------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from PySide6.QtCore import QObject, QSize, Qt
+from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QImage, QImageReader, QPixmap
 
 from app.core.alarms.message import AlarmMessage
@@ -21,6 +21,9 @@ class WindowNotice(QObject):
         parent: Owns this object.
     """
 
+    failed = Signal()
+    """Nobody shows it."""
+
     key = "notify"
     name = "The notification"
 
@@ -28,7 +31,10 @@ class WindowNotice(QObject):
         super().__init__(parent)
         self._waiting: deque[tuple[str, str, QImage]] = deque()
         self._wake = Wake(self._show)
-        self._tray, self._portal = Tray(self), Portal(self)
+        self.tray = Tray(self).tell
+        """Asked first."""
+        self.portal = Portal(self).tell
+        """Asked where there is no tray."""
 
     def wants(self, message: AlarmMessage) -> bool:
         """See ``Action``."""
@@ -49,8 +55,9 @@ class WindowNotice(QObject):
         while self._waiting:
             title, words, picture = self._waiting.popleft()
             icon = None if picture.isNull() else QIcon(QPixmap.fromImage(picture))
-            if not self._tray.tell(title, words, _nothing, icon):
-                self._portal.tell(title, words, _nothing)
+            shown = self.tray(title, words, self.failed.emit, icon)
+            if not shown and not self.portal(title, words, self.failed.emit):
+                self.failed.emit()
 
 
 def picture_of(path: str, room: QSize) -> QImage:
@@ -60,7 +67,3 @@ def picture_of(path: str, room: QSize) -> QImage:
     if size.isValid():
         reader.setScaledSize(size.scaled(room, Qt.AspectRatioMode.KeepAspectRatio))
     return reader.read()
-
-
-def _nothing() -> None:
-    """Nobody else is asked."""

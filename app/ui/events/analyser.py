@@ -133,8 +133,9 @@ class Analyser(QObject):
 
 def needed(video: Path, settings: Settings) -> ExportRequest | None:
     """Returns the analysis of ``video`` by the model in use, kept beside it; None where there is one. For a worker."""
-    from app.core.export.analysis import analysed_before, analysis_of
+    from app.core.export.analysis import analysed_before, analysis_of, saw_enough
 
-    request = analysis_of(video, None, settings.model, settings.detection, VideoOptions())
+    every = settings.source.analyse_every
+    request = analysis_of(video, None, settings.model, settings.detection, VideoOptions(), every)
     kept = analysed_before(request)
-    return None if kept is not None and kept.facts.detect_every == 1 else request
+    return None if kept is not None and saw_enough(kept.facts, request) else request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QRegion
 from PySide6.QtWidgets import QWidget
 
 from app.core.events.event import Event
@@ -24,12 +24,13 @@ class PathOverlay(QWidget):
     Args:
         view: What it lies over.
         frame_rect: Where the frame lies in it, logical pixels.
+        card_rect: Where it has words about a box, on which nothing is drawn; empty for nowhere.
     """
 
-    def __init__(self, view: QWidget, frame_rect: Callable[[], QRectF]) -> None:
+    def __init__(self, view: QWidget, frame_rect: Callable[[], QRectF], card_rect: Callable[[], QRectF]) -> None:
         super().__init__(view)
         self._view = view
-        self._frame_rect = frame_rect
+        self._frame_rect, self._card_rect = frame_rect, card_rect
         self._event: Event | None = None
         self._colour: RGB = (255, 255, 255)
         self._now_s = 0.0
@@ -71,7 +72,8 @@ class PathOverlay(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setClipRect(self._frame_rect())
+        card = QRegion(self._card_rect().toAlignedRect())
+        painter.setClipRegion(QRegion(self._frame_rect().toAlignedRect()).subtracted(card))
         path = QPolygonF(points)
         for width, colour in ((5.0, QColor(0, 0, 0, 130)), (2.5, QColor(*self._colour))):
             pen = QPen(colour, width)

@@ -63,7 +63,7 @@ class DetectorChoice(QWidget):
 
     @property
     def _asked_before(self) -> DetectionSettings | None:
-        """What was asked for before of the model chosen."""
+        """Returns what was asked for before of the model chosen."""
         return self._given[1] if self._given is not None and self._given[0] == self.name else None
 
     @property

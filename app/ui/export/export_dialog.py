@@ -120,7 +120,7 @@ class ExportDialog(QDialog):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it shows what came of an export."""
+        """Returns whether it shows what came of an export."""
         return self.pages.currentWidget() is self.page and not self._runner.running
 
     def reject(self) -> None:

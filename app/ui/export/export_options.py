@@ -15,9 +15,9 @@ from app.core.files.disk import size_text
 from app.core.highlights.options import HighlightOptions
 from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
-from app.ui.export.key_frame_choice import KeyFrameChoice
 from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths
 from app.ui.export.video_choices import VideoChoices
+from app.ui.widgets.key_frame_choice import KeyFrameChoice
 
 
 class ExportOptions(QObject):

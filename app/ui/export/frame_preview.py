@@ -26,7 +26,7 @@ class FramePreview(QWidget):
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no frame."""
+        """Returns whether there is no frame."""
         return self._image.isNull()
 
     def clear(self, words: str) -> None:

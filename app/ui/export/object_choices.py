@@ -44,7 +44,7 @@ class ObjectChoices(QWidget):
 
     @property
     def writes(self) -> bool:
-        """Whether an output folder is to be made."""
+        """Returns whether an output folder is to be made."""
         return self.snapshots.isChecked() or self.clips.isChecked()
 
     def show_classes(self, shown: Sequence[str], labels: Sequence[str]) -> None:
@@ -60,7 +60,7 @@ class ObjectChoices(QWidget):
 
     @property
     def trouble(self) -> str:
-        """Why it cannot be done; "" when it can."""
+        """Returns why it cannot be done; "" when it can."""
         fields = ((self.snapshots, self.snapshot_classes), (self.clips, self.clip_classes))
         wanted = [field for box, field in fields if box.isChecked()]
         if self.clip_classes in wanted and not self.clip_classes.names:

@@ -108,13 +108,13 @@ class ImportFields(QWidget):
 
     @property
     def chosen(self) -> Overrides:
-        """What was chosen, but for the class names, whose file is not read here."""
+        """Returns what was chosen, but for the class names, whose file is not read here."""
         values: dict[str, Any] = {option: box.currentData() for option, box in self.boxes.items()}
         return Overrides(**values, size=size_of(self.size_line.text()))
 
     @property
     def trouble(self) -> str:
-        """What cannot be understood of what was typed; "" where nothing was."""
+        """Returns what cannot be understood of what was typed; "" where nothing was."""
         text = self.size_line.text()
         if not text.strip() or size_of(text) is not None:
             return ""

@@ -212,7 +212,7 @@ def _image_in(mime: QMimeData) -> Path | None:
 
 
 def _frame_reader(frame: PresentFrame) -> ReadImage | None:
-    """What gives the frame that is on screen now."""
+    """Returns what gives the frame that is on screen now."""
     image = frame()
     return None if image is None else partial(_same, image)
 

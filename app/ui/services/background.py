@@ -60,7 +60,7 @@ class Background:
 
     @property
     def busy(self) -> bool:
-        """Whether any call is still running."""
+        """Returns whether any call is still running."""
         return any(thread.is_alive() for thread in self._threads) or bool(self._answers)
 
     def close(self, deadline_s: float = 1.0) -> bool:

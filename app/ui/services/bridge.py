@@ -41,7 +41,7 @@ class Wake(QObject):
             self._posted.emit()
 
     def close(self) -> None:
-        """No call of ``awake`` happens after this returns (GUI thread)."""
+        """End the calls of ``awake``: none happens after this returns (GUI thread)."""
         with self._lock:
             self._closed = True
 

@@ -244,7 +244,7 @@ class LiveController(QObject):
 
     @property
     def is_sample(self) -> bool:
-        """Whether the source is the drawn clip that came with the program."""
+        """Returns whether the source is the drawn clip that came with the program."""
         return bool(self.uri) and self.uri == self._sample_uri
 
     @property
@@ -254,7 +254,7 @@ class LiveController(QObject):
 
     @property
     def is_paused(self) -> bool:
-        """Whether the source is paused."""
+        """Returns whether the source is paused."""
         return self.session is not None and self.session.state is LiveState.PAUSED
 
     @property

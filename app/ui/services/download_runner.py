@@ -123,7 +123,7 @@ class DownloadRunner(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether anything is being fetched."""
+        """Returns whether anything is being fetched."""
         return bool(self._running)
 
     def _tell(self) -> None:

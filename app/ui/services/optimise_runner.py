@@ -46,7 +46,7 @@ class OptimiseRunner(QObject):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether it was cancelled and has not ended yet."""
+        """Returns whether it was cancelled and has not ended yet."""
         return bool(self.running) and self._stop.is_set()
 
     def start(self, name: str) -> None:

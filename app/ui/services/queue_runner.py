@@ -92,7 +92,7 @@ class QueueRunner(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether anything is being exported, waits or is paused."""
+        """Returns whether anything is being exported, waits or is paused."""
         return self._adding > 0 or self.queue.busy
 
     def add(self, videos: Iterable[FoundVideo], options: BatchOptions) -> None:

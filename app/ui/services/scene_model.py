@@ -44,12 +44,12 @@ class SceneModel(QObject):
 
     @property
     def scene(self) -> Scene:
-        """What is drawn on the present source."""
+        """Returns what is drawn on the present source."""
         return self._scene
 
     @property
     def loaded(self) -> bool:
-        """Whether there is a source, and what was kept of it is here."""
+        """Returns whether there is a source, and what was kept of it is here."""
         return self._loaded
 
     def replace(self, scene: Scene) -> None:

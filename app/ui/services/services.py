@@ -54,5 +54,5 @@ class Services:
 
     @property
     def exporting(self) -> bool:
-        """Whether anything is being exported or analysed, or waits for it."""
+        """Returns whether anything is being exported or analysed, or waits for it."""
         return self.exports.running or self.analyses.running or self.queue.running

@@ -70,7 +70,7 @@ class SourceFeed(QObject):
 
     @property
     def words(self) -> str:
-        """What is wrong or awaited; "" while all is well."""
+        """Returns what is wrong or awaited; "" while all is well."""
         return self._source_words or self._model_words
 
     def stats(self) -> LiveStats | None:

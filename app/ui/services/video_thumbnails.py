@@ -29,7 +29,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class ThumbnailKey:
-    """Which picture.
+    """A picture that is wanted.
 
     Attributes:
         video: The file.
@@ -100,7 +100,7 @@ class VideoThumbnailMaker(QObject):
         return None
 
     def forget_wishes(self) -> None:
-        """What was asked for is not looked at any more."""
+        """Forget what was asked for: nobody looks at it any more."""
         with self._lock:
             self._wanted.clear()
 

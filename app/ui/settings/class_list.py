@@ -74,7 +74,7 @@ class ClassList(QListWidget):
         self._pressed_link = False
 
     def is_alone(self, row: int) -> bool:
-        """Whether the class of ``row`` is the only one ticked."""
+        """Returns whether the class of ``row`` is the only one ticked."""
         ticked = [at for at in range(self.count()) if self.item(at).checkState() == Qt.CheckState.Checked]
         return ticked == [row]
 

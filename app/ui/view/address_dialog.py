@@ -34,7 +34,7 @@ _WIDTH = 560
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an address that is being typed means.
+    """The meaning of an address that is being typed.
 
     Attributes:
         address: To be opened; "" while it is none.

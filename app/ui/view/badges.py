@@ -18,7 +18,7 @@ _MARGIN = 12
 
 
 class Badges:
-    """What the corner says."""
+    """The words in the corner."""
 
     def __init__(self) -> None:
         self.speed = ""

@@ -90,7 +90,7 @@ class ImageList(QAbstractListModel):
         return None
 
     def is_unreadable(self, path: Path) -> bool:
-        """Whether it was tried in vain."""
+        """Returns whether it was tried in vain."""
         return self._made.get(path, path) is None
 
     def _thumbnail(self, path: Path) -> QImage | None:

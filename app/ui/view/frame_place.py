@@ -34,7 +34,7 @@ class FramePlace:
 
     @property
     def is_zoomed(self) -> bool:
-        """Whether the frame is larger than fitted."""
+        """Returns whether the frame is larger than fitted."""
         return self.zoom > 1.0
 
     def rect(self) -> QRectF:

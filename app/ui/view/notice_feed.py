@@ -96,7 +96,7 @@ class NoticeFeed(QObject):
 
     @property
     def _is_lost(self) -> bool:
-        """Whether the model is a demo that looks at more than its sample."""
+        """Returns whether the model is a demo that looks at more than its sample."""
         return self._view.is_demo and not self._controller.is_sample
 
     @property

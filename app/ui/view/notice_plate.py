@@ -37,6 +37,8 @@ class NoticePlate(QFrame):
         self._box.addWidget(self.button, 0, Qt.AlignmentFlag.AlignCenter)
         self.inset = 0
         """Pixels at the foot of the view that something else may cover."""
+        self.covered = 0
+        """Pixels at its right that something else covers."""
         self.hide()
 
     @property
@@ -60,6 +62,8 @@ class NoticePlate(QFrame):
             frame: Where it is drawn, pixels of the view.
             boxes: Boxes drawn on it, likewise.
         """
+        frame = QRectF(frame)
+        frame.setRight(max(frame.left(), min(frame.right(), self._view.width() - self.covered)))
         size = self._fit(int(frame.width()) - 2 * _MARGIN)
         left = round(frame.center().x() - size.width() / 2)
         floor = self._view.height() - self.inset

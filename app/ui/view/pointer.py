@@ -52,7 +52,7 @@ class Pointer:
         return clicked
 
     def forget(self) -> None:
-        """What began with the last press ends without a click."""
+        """End what began with the last press, without a click."""
         self._pressed, self.dragging = None, False
 
     def wheel(self, event: QWheelEvent) -> bool:

@@ -40,7 +40,7 @@ class SeekSlider(QSlider):
 
     @property
     def axis(self) -> tuple[float, float]:
-        """Where the middle of the handle is at the first position, and the way to the last one, pixels."""
+        """Returns where the middle of the handle is at the first position, and the way to the last one, pixels."""
         option = QStyleOptionSlider()
         self.initStyleOption(option)
         handle = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength, option, self)

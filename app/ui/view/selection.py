@@ -44,7 +44,7 @@ class Selection:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether an object is pinned, in the frame or not for a moment."""
+        """Returns whether an object is pinned, in the frame or not for a moment."""
         return self._pin is not None
 
     def show(self, shown: ShownFrame) -> None:

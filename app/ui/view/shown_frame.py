@@ -70,13 +70,13 @@ class ShownFrame:
 
     @cached_property
     def numbers(self) -> tuple[int | None, ...]:
-        """For each detection the number of its object, None while it has none; empty where nothing is followed."""
+        """Returns the number of each detection's object, None while it has none; empty where nothing is followed."""
         numbers = self.result.numbers if self.result is not None else ()
         return tuple(numbers[row] for row in self.rows.tolist()) if numbers else ()
 
     @cached_property
     def unseen_s(self) -> tuple[float, ...]:
-        """For each detection for how long the network has not found it; empty where nothing is followed."""
+        """Returns for how long the network has not found each detection; empty where nothing is followed."""
         if self.result is None or not self.result.objects:
             return ()
         return tuple(self.result.unseen_s(row) for row in self.rows.tolist())
@@ -112,7 +112,7 @@ class ShownFrame:
 
     @property
     def masked(self) -> int:
-        """How many detections are ignored because they lie in masks."""
+        """Returns how many detections are ignored because they lie in masks."""
         return len(self._chosen) - len(self.rows)
 
     def label(self, row: int) -> str:
@@ -121,7 +121,7 @@ class ShownFrame:
 
     @cached_property
     def hidden(self) -> int:
-        """How many detections the class filter hides."""
+        """Returns how many detections the class filter hides."""
         if self.result is None or self.result.candidates is None:
             return 0
         wanted = detection_filter(self._wanted, self.labels)

@@ -37,16 +37,17 @@ class Stage(QWidget):
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(0)
-        middle = QWidget()  # messages lie over it, below what is placed above the view
-        beside = QVBoxLayout(middle)
+        self._banner = banner
+        self._middle = QWidget()  # messages lie over it, below what is placed above the view
+        beside = QVBoxLayout(self._middle)
         beside.setContentsMargins(0, 0, 0, 0)
         beside.addWidget(self._stack)
-        self._box.addWidget(middle, 1)
+        self._box.addWidget(self._middle, 1)
         self._box.addWidget(self.strip)
         self._box.addWidget(self.analysis)
         self._box.addWidget(self.timeline)
         self._box.addWidget(self.playback)
-        banner.lie_over(middle)
+        banner.lie_over(self._middle)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
@@ -58,6 +59,17 @@ class Stage(QWidget):
     def place_above(self, bar: QWidget) -> None:
         """Give a bar its place above the view."""
         self._box.insertWidget(0, bar)
+
+    def set_covered(self, width: int, over: QWidget | None) -> None:
+        """Keep what can be pressed out of the way of a panel.
+
+        Args:
+            width: So many pixels at the right are covered.
+            over: What messages lie over instead, since they need the room; None for the view.
+        """
+        self.view.notice.covered = width
+        self._banner.lie_over(over or self._middle)
+        self.view.rearranged.emit()
 
     def set_fullscreen(self, full: bool) -> None:
         """Lay the playback bar over the view on a full screen, and show it only while the mouse moves."""

@@ -29,12 +29,12 @@ class TimeWindow:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing lies outside."""
+        """Returns whether nothing lies outside."""
         return self.span_s >= self.duration_s
 
     @property
     def end_s(self) -> float:
-        """Where the part ends."""
+        """Returns where the part ends."""
         return self.start_s + self.span_s
 
     def share_of(self, seconds: float) -> float:

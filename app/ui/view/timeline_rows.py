@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from app.core.live.appearances import ClassRow
 from app.core.palette import RGB
 from app.ui.view.time_window import TimeWindow
-from app.ui.view.timeline_bars import bars_of
+from app.ui.view.timeline_painter import GAP, MARGIN, RowLooks, times_text
 from app.ui.widgets.quantity_text import clock
 from app.ui.widgets.theme import Theme
 
-_MARGIN, _GAP = 12, 8
 _MAX_NAME = 150
-_FALLBACK: RGB = (128, 128, 128)
 _INTO_S = 0.0005  # past the start of a frame, so that rounding never leads to the one before
 _ZOOM, _NOTCH, _MOVE = 1.25, 120, 0.1  # of a notch of the wheel: how far it zooms or moves
-_FAINT = 0.25
 _KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
 
 
@@ -117,8 +114,8 @@ class TimelineRows(QWidget):
             return QRect(round(self._axis[0]), 0, max(1, round(self._axis[1])), self.height())
         names = (self.fontMetrics().horizontalAdvance(row.name) for row in self.rows)
         name = min(max(names, default=0), _MAX_NAME, self.width() // 3)
-        left = _MARGIN + name + _GAP
-        return QRect(left, 0, max(1, self.width() - left - _MARGIN), self.height())
+        left = MARGIN + name + GAP
+        return QRect(left, 0, max(1, self.width() - left - MARGIN), self.height())
 
     def x_of(self, seconds: float) -> float:
         """Returns where a time is drawn, pixels from the left."""
@@ -206,10 +203,10 @@ class TimelineRows(QWidget):
         row, which = place
         if which is not None:
             return f"{row.name}  ·  {clock(float(row.starts_s[which]))} to {clock(float(row.ends_s[which]))}"
-        words = f"{row.name}  ·  {_times(row)}, {clock(row.seconds)} in all"
+        words = f"{row.name}  ·  {times_text(row)}, {clock(row.seconds)} in all"
         return f"{words}  ·  {clock(self.seconds_at(at.x()))} here" if at.x() >= self.track.x() else words
 
-    # Keyboard
+    # Keyboard and painting
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if not self.rows or not _plain(event):
@@ -245,63 +242,17 @@ class TimelineRows(QWidget):
             words += f", from {clock(self.window_s.start_s)} to {clock(self.window_s.end_s)}"
         self.setAccessibleDescription(words)
 
-    # Painting
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        colours, track, height = self._theme.colours, self.track, self.row_height
-        names = QRect(_MARGIN, 0, track.x() - _MARGIN - _GAP, height)
+        looks = RowLooks(self._theme.colours, self._colours, self._listed, self.window_s, self.track, self.row_height)
+        focused = self.current if self.hasFocus() else None
         for number, row in enumerate(self.rows):
-            top = number * height
-            if not event.rect().intersects(QRect(0, top, self.width(), height)):
-                continue
-            if number == self.current and self.hasFocus():
-                painter.fillRect(0, top, self.width(), height, QColor(colours.raised))
-            painter.setPen(QColor(colours.text if number == self.current and self.hasFocus() else colours.muted))
-            words = self.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, names.width())
-            painter.drawText(
-                names.translated(0, top), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words
-            )
-            bar = QRect(track.x(), top + 4, track.width(), height - 8)
-            painter.fillRect(bar, QColor(colours.hover))
-            faint = self._listed is not None
-            self._paint_row(painter, row, bar, _FAINT if faint else 1.0)
-            if self._listed is not None and row.name in self._listed:
-                self._paint_row(painter, self._listed[row.name], bar)
-            self._paint_times(
-                painter, row, QRect(bar.right() + _GAP, top, self.width() - bar.right() - 2 * _GAP, height)
-            )
-        if 0 <= self.window_s.share_of(self._position) <= 1:
-            painter.fillRect(QRectF(self.x_of(self._position) - 0.75, 0, 1.5, self.height()), QColor(colours.text))
-        self._paint_part(painter, track)
+            place = QRect(0, number * self.row_height, self.width(), self.row_height)
+            if event.rect().intersects(place):
+                looks.paint_row(painter, row, place, number == focused)
+        looks.paint_position(painter, self._position, self.height())
+        looks.paint_part(painter)
         painter.end()
-
-    def _paint_part(self, painter: QPainter, track: QRect) -> None:
-        """Shows in a hairline at the top which part of the time is shown."""
-        window = self.window_s
-        if window.is_whole:
-            return
-        left = track.x() + window.start_s / window.duration_s * track.width()
-        length = max(8.0, window.span_s / window.duration_s * track.width())
-        painter.fillRect(QRectF(track.x(), 0, track.width(), 2), QColor(self._theme.colours.border))
-        painter.fillRect(QRectF(left, 0, length, 2), QColor(self._theme.colours.accent))
-
-    def _paint_times(self, painter: QPainter, row: ClassRow, room: QRect) -> None:
-        """Says how often it appears, where the axis leaves room beside it."""
-        words = _times(row)
-        if self.fontMetrics().horizontalAdvance(words) <= room.width():
-            painter.setPen(QColor(self._theme.colours.muted))
-            painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
-
-    def _paint_row(self, painter: QPainter, row: ClassRow, bar: QRect, strength: float = 1.0) -> None:
-        colour = QColor(*self._colours.get(row.name, _FALLBACK))
-        colour.setAlphaF(strength)
-        for left, right in bars_of(row, self.window_s, bar.width()):
-            painter.fillRect(bar.x() + left, bar.y(), right - left, bar.height(), colour)
-
-
-def _times(row: ClassRow) -> str:
-    return "once" if len(row.starts_s) == 1 else f"{len(row.starts_s)} times"
 
 
 def _plain(event: QKeyEvent) -> bool:

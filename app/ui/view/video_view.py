@@ -155,7 +155,7 @@ class VideoView(ZoomView):
 
     @property
     def is_demo(self) -> bool:
-        """Whether a badge says that the model is a demo."""
+        """Returns whether a badge says that the model is a demo."""
         return self._badges.demo
 
     @property

@@ -49,7 +49,7 @@ class WaitingPlate(QFrame):
 
     @property
     def words(self) -> str:
-        """What is shown; "" while nothing is."""
+        """Returns what is shown; "" while nothing is."""
         return f"{self._title.text()} {self._line.text()}".strip() if not self.isHidden() else ""
 
     def begin(self, name: str, kind: SourceKind) -> None:

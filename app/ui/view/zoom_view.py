@@ -86,7 +86,7 @@ class ZoomView(QWidget):
 
     @property
     def has_ring(self) -> bool:
-        """Whether a ring shows that the keyboard came here."""
+        """Returns whether a ring shows that the keyboard came here."""
         return self._has_ring
 
     # For heirs

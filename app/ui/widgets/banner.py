@@ -113,9 +113,15 @@ class Banner(QFrame):
 
     def lie_over(self, host: QWidget, edge: Qt.Edge = Qt.Edge.TopEdge) -> None:
         """Lie over the top or bottom edge of ``host`` from now on, which notices nothing of it."""
+        if host is self._host:
+            return
+        if self._host is not None:
+            self._host.removeEventFilter(self)
+        shown = not self.isHidden()
         self._host, self._edge = host, edge
-        self.setParent(host)
+        self.setParent(host)  # which hides it
         host.installEventFilter(self)
+        self.setVisible(shown)
         self._place()
 
     @property

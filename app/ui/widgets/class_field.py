@@ -56,7 +56,7 @@ class ClassField(QLineEdit):
 
     @property
     def trouble(self) -> str:
-        """What is wrong with the names; "" for nothing, or where the model's classes are not known."""
+        """Returns what is wrong with the names; "" for nothing, or where the model's classes are not known."""
         name = self._unknown
         if name is None:
             return ""
@@ -96,12 +96,12 @@ class ClassField(QLineEdit):
         return [label for label in self._labels if is_found_by(name, label)][:_OFFERED]
 
     def _is_unfinished(self, name: str) -> bool:
-        """Whether it is being typed and may become one that the model knows."""
+        """Returns whether it is being typed and may become one that the model knows."""
         begin, end = self._word()
         return self.hasFocus() and self.text()[begin:end].strip() == name and bool(self._found_by(name))
 
     def _word(self) -> tuple[int, int]:
-        """Where the name at the cursor begins and ends, without the blanks before it."""
+        """Returns where the name at the cursor begins and ends, without the blanks before it."""
         text, cursor = self.text(), self.cursorPosition()
         begin = text.rfind(",", 0, cursor) + 1
         end = text.find(",", cursor)

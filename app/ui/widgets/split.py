@@ -13,7 +13,7 @@ class Split(QWidget):
     """Places ``stage`` and ``panel``. In a narrow window the panel starts closed."""
 
     changed = Signal()
-    """The panel came or went."""
+    """The panel came or went, or lies over the stage now, or no more."""
 
     def __init__(self, stage: QWidget, panel: QWidget) -> None:
         super().__init__()
@@ -55,8 +55,10 @@ class Split(QWidget):
         narrow = self.width() < self._panel.width() + _MIN_STAGE
         if narrow and not self._narrow:
             self._over = False
-        self._narrow = narrow
+        was_narrow, self._narrow = self._narrow, narrow
         self._place()
+        if narrow is not was_narrow:
+            self.changed.emit()
 
     def _place(self) -> None:
         width = self._panel.width()

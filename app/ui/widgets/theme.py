@@ -59,7 +59,7 @@ class Theme(QObject):
 
     @property
     def is_dark(self) -> bool:
-        """Whether the dark colours are shown."""
+        """Returns whether the dark colours are shown."""
         return self.colours is DARK
 
     def choose(self, choice: str) -> None:

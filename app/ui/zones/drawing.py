@@ -64,7 +64,7 @@ class Drawing:
 
     @property
     def wrong(self) -> str:
-        """Why what is shown cannot be kept; "" for nothing."""
+        """Returns why what is shown cannot be kept; "" for nothing."""
         to = self.pointer
         if self.edit.problem or to is None or self._draws_rectangle or self._closes(to):
             return self.edit.problem or self.refused

@@ -13,7 +13,7 @@ from app.core.events.scene import Scene
 from app.ui.zones.drawing import Drawing
 from app.ui.zones.hits import Reach, hit
 from app.ui.zones.painter import paint_edited, paint_watched
-from app.ui.zones.spoken import chosen_text
+from app.ui.zones.zone_text import chosen_text
 
 _REACH = 9.0  # pixels
 _KEEPS = frozenset(
@@ -76,7 +76,7 @@ class ZoneOverlay(QWidget):
 
     @property
     def editing(self) -> bool:
-        """Whether shapes can be drawn."""
+        """Returns whether shapes can be drawn."""
         return self._editing
 
     def set_editing(self, editing: bool) -> None:
@@ -90,7 +90,7 @@ class ZoneOverlay(QWidget):
         self.refresh()
 
     def set_watched(self, watched: bool) -> None:
-        """Whether shapes are seen while they are not edited."""
+        """Sets whether shapes are seen while they are not edited."""
         self._watched = watched
         self.refresh()
 

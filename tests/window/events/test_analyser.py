@@ -7,11 +7,13 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from app.core.export.request import ExportProgress
+from app.core.export.request import AUTO, ExportProgress
 from app.core.live import LiveSession
-from app.core.settings import ModelSettings, Settings
+from app.core.settings import ModelSettings, Settings, SourceSettings
 from app.ui.commands import sample_clip
+from app.ui.events.analyser import needed
 from app.ui.services.export_runner import make_job
+from tests.support.kept_events import MODEL, make_analysed
 from tests.support.media import make_video
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, FakeJob, desk
 
@@ -48,6 +50,28 @@ def test_an_analysis_keeps_what_it_finds_beside_the_video_and_is_shown_when_done
     table.qtbot.waitUntil(lambda: not strip.isVisible())
     assert table.services.banner.kind == "success"
     assert set(table.session.calls[-2:]) == {("rest", False), ("look_again",)}
+
+
+def test_how_often_to_detect_is_chosen_beside_the_button_and_remembered(table: Desk, tmp_path: Path) -> None:
+    choice = table.window.events.panel.key_frames
+    assert (choice.value, table.settings.current.source.analyse_every) == (1, 1)
+    choice.combo.setCurrentIndex(choice.combo.findData(AUTO))
+    assert table.settings.current.source.analyse_every == AUTO
+    table.settings.set("source", "analyse_every", 7)
+    assert choice.value == 7
+    choice.number.setValue(4)
+    assert job_of(table, make_video(tmp_path / "a.mp4", frames=2)).request.detect_every == 4
+    table.jobs[-1].go.set()
+
+
+def test_frames_that_were_seen_are_not_looked_at_again(tmp_path: Path) -> None:
+    video = make_analysed(tmp_path)
+    model = ModelSettings(name=MODEL)
+    for every in (1, 4, AUTO):
+        assert needed(video, Settings(model=model, source=SourceSettings(analyse_every=every))) is None
+    seen = make_analysed(tmp_path, "seldom.mp4", detect_every=4)
+    wanted = [needed(seen, Settings(model=model, source=SourceSettings(analyse_every=n))) for n in (1, 3, 4, AUTO)]
+    assert [request is not None and request.detect_every for request in wanted] == [1, 3, False, False]
 
 
 def test_an_analysis_can_be_stopped_and_begun_again(table: Desk, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import av
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QRegion
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QInputDialog
+from PySide6.QtWidgets import QInputDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.events.listing import ListedEvent
@@ -56,7 +57,7 @@ def test_each_object_is_a_row_with_its_picture(table: Desk, video: Path) -> None
     assert classes(panel) == [corner, walker, stander]
     row = panel.list.events.rows[1]
     assert (row.start_s, row.end_s, round(row.max_score, 2), row.best_s) == (0.5, 2.7, 0.65, 1.2)
-    assert panel.count.text().startswith("3 ")
+    assert panel.page.count.text().startswith("3 ")
     index = panel.list.events.index(1)
     table.qtbot.waitUntil(lambda: index.data(Qt.ItemDataRole.DecorationRole) is not None)
     assert walker in index.data(Qt.ItemDataRole.AccessibleTextRole)
@@ -74,7 +75,7 @@ def test_the_list_follows_the_threshold_and_what_is_asked(table: Desk, video: Pa
     table.settings.set("detection", "threshold", 0.5)
     table.qtbot.waitUntil(lambda: classes(panel) == [walker, stander])
     table.settings.set("detection", "threshold", 0.99)
-    table.qtbot.waitUntil(lambda: classes(panel) == [] and panel.nothing.isVisible())
+    table.qtbot.waitUntil(lambda: classes(panel) == [] and panel.page.nothing.isVisible())
     table.settings.set("detection", "threshold", 0.25)
     table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)
     panel.filters.classes.options.actions()[2].trigger()
@@ -160,6 +161,18 @@ def test_a_click_goes_there_plays_to_the_end_and_draws_the_path(table: Desk, vid
     frame = table.window.stage.view.frame_rect()
     assert points[0].x() == pytest.approx(frame.x() + frame.width() * 15 / SIZE[0])
     assert points[-1].x() > points[0].x()
+    middle, bare = points[11].toPoint(), QColor("magenta")
+    view = table.window.stage.view
+
+    def painted() -> QColor:
+        image = QImage(overlay.size(), QImage.Format.Format_RGB32)
+        image.fill(bare)
+        overlay.render(image, QPoint(), QRegion(), QWidget.RenderFlag(0))
+        return image.pixelColor(middle)
+
+    assert painted() != bare
+    view.card = QRectF(middle.x() - 10, middle.y() - 10, 20, 20)
+    assert painted() == bare, "the words about a box are not crossed"
     table.controller.close_source()
     assert not overlay.isVisible()
 
@@ -204,11 +217,11 @@ def test_next_and_previous(table: Desk, video: Path) -> None:
 def test_what_is_said_of_events_is_kept(table: Desk, video: Path) -> None:
     panel = panel_of(table, video)
     panel.list.choose(1)
-    panel.reject.click()
+    panel.page.reject.click()
     table.qtbot.waitUntil(lambda: panel.list.events.rows[1].verdict.rejected)
     assert panel.list.selected() == (panel.list.events.rows[1],), "what was selected stays selected"
     panel.list.choose(2)
-    panel.mark.click()
+    panel.page.mark.click()
     table.qtbot.waitUntil(lambda: panel.list.events.rows[2].verdict.marked)
     table.settings.set("detection", "threshold", 0.5)
     table.qtbot.waitUntil(lambda: len(classes(panel)) == 2)
@@ -225,7 +238,7 @@ def test_what_is_said_of_events_is_kept(table: Desk, video: Path) -> None:
 def test_a_name_is_asked_for_without_holding_anything_up(table: Desk, video: Path) -> None:
     panel = panel_of(table, video)
     panel.list.choose(1)
-    panel.name.click()
+    panel.page.name.click()
     dialog = panel.findChild(QInputDialog)
     assert dialog is not None
     dialog.setTextValue("  Anna ")

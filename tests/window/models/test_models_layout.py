@@ -19,19 +19,13 @@ from app.ui.models.import_sheet import ImportSheet
 from app.ui.models.models_dialog import ModelsDialog
 from tests.support.model_files import put_model
 from tests.support.qt_checks import cut_texts, outside, overlaps, place, settle
-from tests.support.qt_fakes import Desk, FakeProgress, application, desk
+from tests.support.qt_fakes import Desk, FakeProgress, desk
 
 LONG = "a-name-as-long-as-the-shelf-allows-it-to-be-64-characters-in-all"
 FETCHED = "ssd300-vgg16-coco"
 SIZES = ((1060, 720), (760, 540), (400, 300))
 
 pytestmark = pytest.mark.xvfb
-
-
-@pytest.fixture(autouse=True)
-def _needs_a_screen(qapp: object) -> None:
-    if application().platformName() != "xcb":
-        pytest.skip(f"needs an X screen (xvfb-run), not the {application().platformName()} platform")
 
 
 @pytest.fixture(params=["light", "dark"])

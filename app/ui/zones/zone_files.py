@@ -100,5 +100,5 @@ class ZoneFiles(QObject):
 
 
 def _what(scene: Scene) -> str:
-    """What there is, such as "2 zones, 1 line"."""
+    """Returns what there is, such as "2 zones, 1 line"."""
     return counted(shape.kind for shape in shapes_of(scene)) or "Nothing"

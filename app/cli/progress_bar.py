@@ -1,0 +1,31 @@
+"""A progress bar on stderr, where that is a terminal; heirs say what it counts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Self
+
+
+class ProgressBar:
+    """Made on entering a command's work; taken off the terminal at its end.
+
+    Args:
+        name: Before the bar.
+        shown: Whether anything is drawn at all.
+        look: More of what ``tqdm`` is told.
+    """
+
+    def __init__(self, name: str, shown: bool, **look: Any) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(desc=name, file=sys.stderr, dynamic_ncols=True, leave=False, disable=not shown, **look)
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        self._bar.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
