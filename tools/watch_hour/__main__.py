@@ -97,7 +97,7 @@ class Program:
             return sum(line.data["type"] == "open" for line in self.lines) >= count
 
         with self._changed:
-            return self._changed.wait_for(are_open, _END_S)
+            return bool(self._changed.wait_for(are_open, _END_S))
 
     def end(self) -> int:
         """Asks it to end, and returns its exit code."""
