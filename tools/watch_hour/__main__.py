@@ -94,10 +94,10 @@ class Program:
         """Waits until so many cameras are open; False where that takes too long."""
 
         def are_open() -> bool:
-            return sum(line.data["type"] == "open" for line in self.lines) >= count
+            return len([line for line in self.lines if line.data["type"] == "open"]) >= count
 
         with self._changed:
-            return bool(self._changed.wait_for(are_open, _END_S))
+            return self._changed.wait_for(are_open, _END_S)
 
     def end(self) -> int:
         """Asks it to end, and returns its exit code."""
