@@ -35,6 +35,8 @@ class EventPanel(QWidget):
     """The user wants the video to be analysed."""
     case = Signal()
     """The user wants a case of these events."""
+    clip_asked = Signal(object)
+    """Path of a clip to play."""
     said = Signal(object)
     """(``Event``, ``Verdict``) pairs: what the user says of events."""
 
@@ -65,6 +67,7 @@ class EventPanel(QWidget):
         self.begin.clicked.connect(self.analyse)
         self.page.case.connect(self.case)
         self.page.said.connect(self._say)
+        self.page.clip_asked.connect(self.clip_asked)
         self.show_state(FeedState("none"))
 
     def _message_page(self) -> QWidget:

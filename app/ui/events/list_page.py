@@ -32,6 +32,8 @@ class ListPage(QWidget):
     """(``ListedEvent``, ``Verdict``) pairs: what the user says of events."""
     case = Signal()
     """The user wants a case of these events."""
+    clip_asked = Signal(object)
+    """Path of a clip to play."""
 
     def __init__(self, theme: Theme, thumbnails: VideoThumbnailMaker) -> None:
         super().__init__()
@@ -157,10 +159,15 @@ class ListPage(QWidget):
         self.reject.setText("Accept" if chosen and all(verdict.rejected for verdict in chosen) else "Reject")
 
     def _show_menu(self, at: QPoint) -> None:
-        if not self.list.selected() or not self._can_say:
+        chosen = self.list.selected()
+        clip = self.list.events.clip_of(chosen[0]) if len(chosen) == 1 else None
+        buttons = (self.mark, self.name, self.reject) if chosen and self._can_say else ()
+        if clip is None and not buttons:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for button in (self.mark, self.name, self.reject):
+        if clip is not None:
+            menu.addAction("Play clip").triggered.connect(lambda: self.clip_asked.emit(clip))
+        for button in buttons:
             menu.addAction(button.text()).triggered.connect(button.click)
         menu.popup(self.list.viewport().mapToGlobal(at))
