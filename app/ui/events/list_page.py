@@ -161,13 +161,13 @@ class ListPage(QWidget):
     def _show_menu(self, at: QPoint) -> None:
         chosen = self.list.selected()
         clip = self.list.events.clip_of(chosen[0]) if len(chosen) == 1 else None
-        buttons = (self.mark, self.name, self.reject) if chosen and self._can_say else ()
-        if clip is None and not buttons:
+        can_say = bool(chosen) and self._can_say
+        if clip is None and not can_say:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if clip is not None:
             menu.addAction("Play clip").triggered.connect(lambda: self.clip_asked.emit(clip))
-        for button in buttons:
+        for button in (self.mark, self.name, self.reject) if can_say else ():
             menu.addAction(button.text()).triggered.connect(button.click)
         menu.popup(self.list.viewport().mapToGlobal(at))
