@@ -83,6 +83,14 @@ def test_when_the_card_fails_the_processor_goes_on_with_that_frame(source: Path,
     assert "card" in note
 
 
+def test_a_card_that_refuses_the_file_after_all_leaves_it_to_the_processor(source: Path) -> None:
+    class Refusing(FakeCard):
+        def accelerator(self) -> None:
+            raise RuntimeError("no NVDEC")
+
+    assert on_card(check_same(source, AnalysisReader(source, Refusing()))) == []
+
+
 def test_of_a_damaged_file_all_comes_that_the_processor_can_decode(tmp_path: Path) -> None:
     whole = make_video(tmp_path / "whole.mp4", frames=60, faststart=True)
     broken = damage(whole, tmp_path / "in.mp4", 0.5, 0.6)
