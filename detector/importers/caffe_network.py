@@ -22,6 +22,7 @@ MOST_LAYERS = 5000
 _TRAIN, _TEST = 0, 1
 _SOURCES = frozenset(("Input", "Data", "AnnotatedData", "ImageData", "VideoData", "MemoryData", "HDF5Data"))
 _NATIVE_VGG, _NATIVE_MOBILENET = "conv4_3_norm_mbox_loc", "conv11_mbox_loc"
+_COLOURS = 3
 _OF_TRAINING = ("train", "solver")
 _STEM, _STEM_WIDTH, _BASE = "conv0", 32, "conv5_3"
 
@@ -196,11 +197,17 @@ def _described(message: Message, path: Path, *, trained: bool) -> CaffeNetwork:
         shapes += [shape.get("dim", []) for shape in layer.told("input_param").get("shape", [])]
         transform = layer.told("transform_param") or transform
     resize: Message = last(transform, "resize_param", {})
-    shapes.append([1, 3, last(resize, "height", 0), last(resize, "width", 0)])
+    shapes.append([1, _COLOURS, last(resize, "height", 0), last(resize, "width", 0)])
+    size = next((size for size in map(_side, shapes) if size is not None), None)
+    channels = [dims[1] for dims in shapes if len(dims) >= 4 and dims[1] != _COLOURS]
+    if size is None and channels:
+        raise DetectorError(
+            f"{path.name} takes images of {channels[0]} channel(s); a detector here takes three, red, green and blue."
+        )
     return CaffeNetwork(
         name=str(last(message, "name", "")),
         image=str(names[0]) if names else "data",
-        size=next((size for size in map(_side, shapes) if size is not None), None),
+        size=size,
         mean=tuple(transform.get("mean_value", [])),
         scale=last(transform, "scale", None),
         layers=rest if any(layer.bottoms for layer in rest) else (),
@@ -238,4 +245,4 @@ def _outputs(layer: Message) -> int | None:
 
 def _side(dims: list[Any]) -> tuple[int, int] | None:
     """Height and width of an image's (batch, 3, height, width); None where it is none."""
-    return (dims[2], dims[3]) if len(dims) >= 4 and dims[1] == 3 and dims[2] > 0 and dims[3] > 0 else None
+    return (dims[2], dims[3]) if len(dims) >= 4 and dims[1] == _COLOURS and dims[2] > 0 and dims[3] > 0 else None

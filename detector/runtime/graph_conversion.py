@@ -21,6 +21,7 @@ from detector.ir_file import check_ir
 from detector.runtime.focus import without_focus
 from detector.runtime.graph_trial import TIME_LIMIT_S, note_survival, run_on_trial
 from detector.runtime.ir import IR_FORMAT
+from detector.runtime.late_transpose import without_late_transpose
 from detector.runtime.openvino_runtime import compile_for_latency, last_line, load_openvino, operations
 from detector.runtime.other_process import Messages
 from detector.runtime.signed_weights import with_signed_weights
@@ -89,6 +90,7 @@ def _convert(request: ConversionRequest, messages: Messages) -> None:
         _fix_size(openvino, model, request.size, name)
         with_signed_weights(openvino, model)
         without_focus(openvino, model)
+        without_late_transpose(model)
         for result, meaning in zip(model.get_results(), request.dequantised, strict=False):
             _dequantise(result, *meaning)
         for values in request.constants:

@@ -26,6 +26,7 @@ from detector.runtime.graph_trial import GraphFormat, remember_survival, require
 from detector.runtime.network_cache import version_text
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
+from detector.runtime.pixel_input import with_pixels
 from detector.spec import PostprocessSpec
 
 _TABLES = ("detection-output", "nms-inside")
@@ -56,11 +57,12 @@ class IrDetector(Engine):
         for_batches: bool = False,
     ) -> None:
         super().__init__(entry.spec, "openvino", "cpu", precision, notes)
-        core = load_openvino().Core()
+        openvino = load_openvino()
+        core = openvino.Core()
         self._model = read_ir(core, entry) if network is None else network
         try:
-            build = partial(input_builder, entry.spec)
-            self._requests = Requests(core, self._model, precision, build, for_batches)
+            model, described = with_pixels(openvino, self._model, entry.spec, precision)
+            self._requests = Requests(core, model, precision, partial(input_builder, described), for_batches)
         except RuntimeError as error:
             raise DetectorError(f"OpenVINO cannot compile {entry.name}; the model may be damaged.") from error
         self.preferred_batch = self._requests.preferred_batch

@@ -190,6 +190,10 @@ def test_a_size_that_no_file_tells_is_asked_for(tmp_path: Path) -> None:
     assert [remedy.option for remedy in caught.value.remedies] == ["size"]
     given = _import(path, tmp_path, size=(128, 96)).entry.spec.input
     assert (given.width, given.height) == (128, 96)
+    bare["layer"][0]["input_param"] = [{"shape": [{"dim": [1, 1, 96, 128]}]}]
+    path.write_bytes(caffemodel(bare, _calm(net)))
+    with pytest.raises(DetectorError, match="images of 1 channel"):
+        _import(path, tmp_path / "grey")
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def title_text(row: ListedEvent) -> str:
-    """Returns text such as "person #3", "Anna · person #3"; an object may have had several numbers on the picture."""
-    what = " ".join((row.label, *(f"#{number}" for number in row.shown_as)))
+    """Returns text such as "person #3", "Anna · person #3"; of several numbers on the picture, the last one."""
+    what = " ".join((row.label, *(f"#{number}" for number in row.shown_as[-1:])))
     return f"{row.verdict.name}  ·  {what}" if row.verdict.name else what
 
 
@@ -109,6 +109,8 @@ def facts_text(row: ListedEvent, day_s: float | None) -> str:
     if day_s is not None:
         begin, end = (clock((day_s + time) % 86_400, tenths=False) for time in (row.start_s, row.end_s))
         lines.append(f"By the file's clock {begin}{_TO}{end}")
+    if len(row.shown_as) > 1:
+        lines.append(f"Numbers on the picture: {', '.join(f'#{number}' for number in row.shown_as)}")
     if row.still_s:
         lines.append(f"Stood still for {row.still_s:.1f} s")
     shown = clock if live is None else day_clock
