@@ -66,14 +66,16 @@ class Watch:
             Whether no source failed for good.
         """
         until = None if for_s is None else Deadline(for_s)
+        self._report()  # the first line, whatever the sources have to say
         for source in self.sources:
             source.start()
         try:
             while not self._is_over(until):
-                self._report()
                 left_s = HEALTH_EVERY_S if until is None else min(HEALTH_EVERY_S, until.left_s)
                 with self._changed:
-                    self._changed.wait_for(lambda: self._is_over(until), left_s)
+                    over = self._changed.wait_for(lambda: self._is_over(until), left_s)
+                if not over:
+                    self._report()
         finally:
             self._end()
         return not any(source.failed for source in self.sources)
