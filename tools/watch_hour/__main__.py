@@ -52,6 +52,7 @@ class Program:
         self.log = folder / "detector.log"
         self.files = folder / "disk"
         self.lines: list[Line] = []
+        self._changed = threading.Condition()
         self.errors = folder / "errors.txt"
         options = {
             "--model": MODEL,
@@ -89,6 +90,15 @@ class Program:
         """Whether it has ended."""
         return self._process.poll() is not None
 
+    def wait_open(self, count: int) -> bool:
+        """Waits until so many cameras are open; False where that takes too long."""
+
+        def are_open() -> bool:
+            return len([line for line in self.lines if line.data["type"] == "open"]) >= count
+
+        with self._changed:
+            return self._changed.wait_for(are_open, _END_S)
+
     def end(self) -> int:
         """Asks it to end, and returns its exit code."""
         self._process.send_signal(signal.SIGTERM)
@@ -104,7 +114,9 @@ class Program:
         assert self._process.stdout is not None
         with self._process.stdout:
             for line in self._process.stdout:
-                self.lines.append(Line(time.monotonic(), json.loads(line)))
+                with self._changed:
+                    self.lines.append(Line(time.monotonic(), json.loads(line)))
+                    self._changed.notify_all()
 
 
 def watch_hour(folder: Path, seconds: float, rtsp: bool = True, segment_s: float = 30.0) -> tuple[Figures, list[Usage]]:
@@ -128,6 +140,8 @@ def watch_hour(folder: Path, seconds: float, rtsp: bool = True, segment_s: float
         with UsageWatch(program.number) as usage, contextlib.ExitStack() as ending:
             for camera in cameras:
                 ending.callback(camera.unplug)
+            if not program.wait_open(len(cameras)):
+                figures.wrong.append("not all cameras were opened")
             done = play(steps(cameras, disk, clock, seconds), seconds, lambda: program.is_over)
             code = program.end()
         if code:

@@ -14,6 +14,8 @@ from tools.watch_hour.program import read_number
 
 _GAP_S = 1.0
 """As of ``app.core.alarms.rules``."""
+_PAUSE_S = 0.4
+"""A busy computer may have looked at frames so much later than they came."""
 _TOLD_S = 2.0
 """A connection is told of so soon."""
 
@@ -41,16 +43,21 @@ class Run:
         first: The first one.
         last: The last one.
         count: How many.
+        pauses: How often they were so far apart that they may also be two events.
     """
 
     first: Looked
     last: Looked
     count: int
+    pauses: int = 0
 
-    @property
-    def is_event(self) -> bool:
-        """Whether it is certain to be one: an object has its number once it was there for a moment."""
-        return self.count >= 4 and self.last.at_s - self.first.at_s >= 0.4
+    def is_event(self, end_s: float) -> bool:
+        """Returns whether it is certain to be one: an object has its number once it was there for a moment.
+
+        Args:
+            end_s: When the program was asked to end, and looked no further.
+        """
+        return self.count >= 4 and min(self.last.at_s, end_s - _TOLD_S) - self.first.at_s >= 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,9 @@ def runs(connection: Sequence[Looked]) -> list[Run]:
     found: list[Run] = []
     for each in (each for each in connection if each.seen):
         if found and each.at_s - found[-1].last.at_s <= _GAP_S:
-            found[-1] = Run(found[-1].first, each, found[-1].count + 1)
+            before = found[-1]
+            pauses = before.pauses + (each.at_s - before.last.at_s > _PAUSE_S)
+            found[-1] = Run(before.first, each, before.count + 1, pauses)
         else:
             found.append(Run(each, each, 1))
     return found

@@ -52,7 +52,7 @@ def steps(cameras: Sequence[GeneratedCamera], disk: SmallDisk, clock: SetClock, 
 def _of_camera(camera: GeneratedCamera, begin_s: float, seconds: float) -> list[Step]:
     where = f" of camera {camera.number}"
     return [
-        *_pair(begin_s + 8, 4, f"unplugged{where}", camera.unplug, camera.plug_in, seconds),
+        *_pair(begin_s + 4, 3, f"unplugged{where}", camera.unplug, camera.plug_in, seconds),
         *_pair(begin_s + 22, 7, f"frozen{where}", camera.freeze, camera.thaw, seconds),
         Step(begin_s + 38, f"another size{where}", camera.resize),
         *_pair(begin_s + 50, 0.5, f"server restarted{where}", camera.unplug, camera.plug_in, seconds),

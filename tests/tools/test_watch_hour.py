@@ -1,0 +1,44 @@
+"""The scripted hour for some seconds, with one loss in them; and that its checks find what is wrong."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.watch_hour.__main__ import watch_hour
+from tools.watch_hour.evidence import Looked, connections, runs
+from tools.watch_hour.picture import APPEARANCES_S, PERIOD_S, camera_and_index, code_of, is_there
+from tools.watch_hour.resources import Usage, growth
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+def test_what_is_kept_of_an_unplugged_camera_is_whole(tmp_path: Path) -> None:
+    figures, usage = watch_hour(tmp_path, 10, rtsp=False)
+    assert figures.wrong == []
+    assert figures.events >= 1
+    assert figures.clips >= 1
+    assert figures.recordings == 2
+    assert usage
+
+
+def test_frames_say_which_they_are_and_something_comes_and_goes() -> None:
+    assert camera_and_index(code_of(3, 12_345)) == (3, 12_345)
+    there = [is_there(index, 10) for index in range(int(PERIOD_S * 10))]
+    assert sum(there) == sum(round(10 * end) - round(10 * begin) for begin, end in APPEARANCES_S)
+
+
+def test_runs_end_with_silence_and_with_connections() -> None:
+    times = [0.0, 0.1, 0.2, 1.5, 1.6, 3.0, 3.1]
+    looked = [Looked(index, at_s, True) for index, at_s in enumerate(times)]
+    first, second = connections(looked, [3.05])
+    assert [(run.first.index, run.last.index) for run in runs(first)] == [(0, 2), (3, 4)]
+    assert [(run.first.index, run.count) for run in runs(second)] == [(5, 2)]
+
+
+def test_what_grows_is_named() -> None:
+    flat = [Usage(float(i), 100_000_000 + 100 * (i % 7), 8, 12 + i % 2) for i in range(80)]
+    assert growth(flat) == []
+    leaking = [Usage(each.moment_s, each.resident + 500_000 * i, 8, 12 + i) for i, each in enumerate(flat)]
+    assert [line.split()[0] for line in growth(leaking)] == ["resident", "descriptors"]
