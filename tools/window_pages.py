@@ -223,7 +223,7 @@ def _events(window: MainWindow, camera: Photographer, clip: Path, out: Path) -> 
     window.services.banner.dismiss()
     desk.next_event()
     camera.take("events", window)
-    desk.panel.reject.click()
+    desk.panel.page.reject.click()
     desk.panel.filters.longer.field.setValue(1.0)
     camera.take("events-narrowed", window)
     desk.panel.filters.search.setText("nothing like that")
@@ -231,9 +231,9 @@ def _events(window: MainWindow, camera: Photographer, clip: Path, out: Path) -> 
     desk.panel.filters.show_all()
     camera.settle()
     desk.make_case()
-    assert desk.case is not None
-    camera.take("case", desk.case)
-    desk.case.reject()
+    assert desk.cases.dialog is not None
+    camera.take("case", desk.cases.dialog)
+    desk.cases.dialog.reject()
     window.side.show_page(desk.all_panel)
     desk.all.add_folder(out)
     camera.wait(lambda: desk.all_panel.list.events.rowCount() > 0, "all videos")

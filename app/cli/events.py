@@ -225,7 +225,7 @@ def _write_files(given: Answer, options: argparse.Namespace, hashes: Sequence[st
         AppError: One cannot be written.
     """
     from app.core.cases.case import write_case
-    from app.core.cases.files import write_clips, write_heatmap, write_snapshots
+    from app.core.cases.case_folders import write_clips, write_heatmap, write_snapshots
     from app.core.cases.tables import events_csv, write_sqlite
     from app.core.files.atomic_file import write_atomically
 

@@ -26,7 +26,7 @@ from detector.download import (
     file_name,
     verify_file,
 )
-from detector.download.verify import ChangedFileError
+from detector.download.file_check import ChangedFileError
 from detector.errors import DetectorError, Remedy
 from detector.importers.notes import Note
 from detector.library import ModelLibrary

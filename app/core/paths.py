@@ -54,6 +54,11 @@ def live_events_file() -> Path:
     return platformdirs.user_data_path(APP, appauthor=False) / "live_events.sqlite"
 
 
+def clips_file() -> Path:
+    """Which clips there are of live sources."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "clips.json"
+
+
 def scenes_dir() -> Path:
     """Zones, lines and masks drawn on sources."""
     return platformdirs.user_data_path(APP, appauthor=False) / "scenes"

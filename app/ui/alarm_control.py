@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QWidget
 
 from app.core.alarms.alarm_store import AlarmRule, AlarmStore
@@ -15,16 +17,20 @@ from app.core.alarms.rules import Rule
 from app.core.counts import number_of
 from app.core.detection_filter import check_classes
 from app.core.errors import AppError, ExplainedError
+from app.core.events.listing import ListedEvent
 from app.core.frames import SourceInfo
 from app.core.live.events import LiveState
+from app.core.recording.clip_index import ClipIndex, KeptClip
 from app.core.settings import DetectionSettings
+from app.ui.alarms.alarm_model import AlarmModel
 from app.ui.alarms.alarm_panel import AlarmPanel
 from app.ui.alarms.arming import Arming
-from app.ui.alarms.rule_dialog import RuleDialog
-from app.ui.alarms.rule_model import RuleModel
-from app.ui.alarms.ways_dialog import WaysDialog
 from app.ui.services.services import Services
 from app.ui.widgets.icons import icon
+
+if TYPE_CHECKING:
+    from app.ui.alarms.rule_dialog import RuleDialog
+    from app.ui.alarms.ways_dialog import WaysDialog
 
 TOPIC = "alarms"
 _FIRST = AlarmRule(Rule("seen", ("person",), ways=frozenset({"notify"})))
@@ -47,11 +53,13 @@ class AlarmControl(QObject):
         super().__init__(parent)
         self._services, self._parent = services, parent
         self._arm, self._show_action = arm, show
-        self.model = RuleModel(AlarmStore(), services.controller, services.background)
+        self.model = AlarmModel(AlarmStore(), ClipIndex(), services.controller, services.background)
         self.arming = Arming(services.controller, services.background, self)
         self.panel = AlarmPanel(services.background)
         self.dialog: RuleDialog | WaysDialog | None = None
         """The dialog that was opened last."""
+        self.open_file: Callable[[Path], None] = _open_file
+        self._armed: dict[int, str] = {}  # which source, each time
         self._since = ""
         self._events = 0
         self._paused = False
@@ -69,10 +77,11 @@ class AlarmControl(QObject):
         panel.changed.connect(self.model.replace)
         panel.edit_asked.connect(self._edit)
         panel.ways_asked.connect(self._edit_ways)
+        panel.log.asked.connect(self.play)
         self._arm.triggered.connect(self._arm_asked)
         controller.live.connect(self._live)
         controller.opened.connect(self._opened)
-        controller.model_ready.connect(self._look_changed)
+        controller.model_ready.connect(self._model_changed)
         self._services.scenes.changed.connect(self._look_changed)
         self._services.settings.changed.connect(self._setting_changed)
 
@@ -89,6 +98,8 @@ class AlarmControl(QObject):
     # -- rules ------------------------------------------------------------------------------------------------------
 
     def _edit(self, row: int) -> None:
+        from app.ui.alarms.rule_dialog import RuleDialog  # not before the window is up
+
         rules = self.model.rules
         first = replace(_FIRST, rule=replace(_FIRST.rule, classes=self._known_first()))
         kept = rules[row] if row < len(rules) else first
@@ -102,6 +113,8 @@ class AlarmControl(QObject):
         self._open(dialog)
 
     def _edit_ways(self) -> None:
+        from app.ui.alarms.ways_dialog import WaysDialog  # likewise
+
         dialog = WaysDialog(self.model.ways, self._parent)
         dialog.made.connect(self.model.replace_ways)
         self._open(dialog)
@@ -135,6 +148,19 @@ class AlarmControl(QObject):
 
     def _tell_not_saved(self, error: ExplainedError) -> None:
         self._services.banner.tell("warning", f"The alarms cannot be saved. {error.message}", error.hint, topic=TOPIC)
+
+    # -- clips ------------------------------------------------------------------------------------------------------
+
+    def clip_of(self, row: ListedEvent) -> Path | None:
+        """Returns the newest clip of the present source that shows an event."""
+        return next((clip.path for clip in reversed(self.model.clips) if clip.shows(row)), None)
+
+    def play(self, clip: Path) -> None:
+        """Show a clip or picture in the system's own program; the live source goes on."""
+        if clip.is_file():
+            self.open_file(clip)
+        else:
+            self._services.banner.tell("warning", f"{clip.name} is not there any more.", topic=TOPIC)
 
     # -- arming -----------------------------------------------------------------------------------------------------
 
@@ -187,7 +213,7 @@ class AlarmControl(QObject):
             limits=limits_of(recording),
         )
         wanted = frozenset(way for rule in rules for way in rule.ways or ())
-        self.arming.arm(info, request, wanted, self.model.ways, settings.overlay)
+        self._armed[self.arming.arm(info, request, wanted, self.model.ways, settings.overlay)] = self.model.uri
 
     @property
     def _detection(self) -> DetectionSettings:
@@ -202,6 +228,10 @@ class AlarmControl(QObject):
                 self._check([kept.rule for kept in self.model.rules if kept.on])
             except AppError as error:
                 self._failed(f"{error.message} A rule finds nothing.", error.hint)
+
+    def _model_changed(self, *_about: object) -> None:
+        self.arming.unseen()  # another model knows other objects
+        self._look_changed()
 
     def _setting_changed(self, section: str, _name: str) -> None:
         if section == "detection":
@@ -227,6 +257,10 @@ class AlarmControl(QObject):
     def _take_line(self, times: int, line: dict[str, Any]) -> None:
         self._events += line["type"] == "began" and self.arming.armed
         self.panel.log.take(times, line)
+        if line["type"] == "clip" and line["start"] is not None:
+            begin_s = datetime.fromisoformat(line["start"]).timestamp()
+            clip = KeptClip(begin_s, begin_s + line["seconds"], Path(line["path"]))
+            self.model.add_clip(self._armed[times], clip)
         self._show()
 
     def _failed(self, message: str, hint: str) -> None:
@@ -253,3 +287,7 @@ class AlarmControl(QObject):
         left = f"  ·  {dropped} frames left out of clips" if dropped else ""
         self.panel.show_armed(f"{word} since {self._since}  ·  {events}{left}")
         self.status.emit(f"{word}  ·  {events}{left}")
+
+
+def _open_file(path: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

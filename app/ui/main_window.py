@@ -294,6 +294,8 @@ class MainWindow(QMainWindow):
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self.record.status.connect(self._show_recording)
         self.alarms.status.connect(self._show_armed)
+        self.events.panel.list.events.clip_of = self.alarms.clip_of
+        self.events.panel.clip_asked.connect(self.alarms.play)
         self._event_presenter.list_wanted.connect(self.show_events)
         self.split.changed.connect(self._show_panel_state)
         self.side.changed.connect(self._page_changed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from detector.download.connection import DownloadStoppedError
 from detector.download.download_progress import DownloadProgress, OnProgress
 from detector.download.fetch import NetworkOptions, fetch, file_name
-from detector.download.verify import FetchedFile, Verified, verify_file
+from detector.download.file_check import FetchedFile, Verified, verify_file
 
 __all__ = [
     "DownloadProgress",

@@ -16,10 +16,10 @@ from urllib.parse import unquote, urlsplit
 
 from detector.download.connection import DownloadStoppedError, Timeouts
 from detector.download.download_progress import Meter, OnProgress
+from detector.download.file_check import FetchedFile, check_no_page, compare, verify_file
 from detector.download.http_get import CutError, get, web_address
 from detector.download.part import DownloadPart, Origin
 from detector.download.proxy import split
-from detector.download.verify import FetchedFile, check_no_page, compare, verify_file
 from detector.errors import DetectorError, Remedy
 from detector.safetensors_file import MAX_FILE_BYTES
 from detector.spec import WeightsFile

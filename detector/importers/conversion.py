@@ -13,9 +13,9 @@ from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, Priors, SourceFile
 from detector.importers.box_buffer import is_set_of, without_box_buffers
 from detector.importers.checks import check_finite, check_fits, checked_spec, refuse_all_but_labels, refuse_options
-from detector.importers.detect import detect_layout
 from detector.importers.first_bytes import start_of
 from detector.importers.graph_labels import labels_beside
+from detector.importers.layout_match import detect_layout
 from detector.importers.layouts import layout_named
 from detector.importers.notes import Note
 from detector.importers.read import clean_state, read_with_classes

@@ -7,11 +7,14 @@ are more than room, which of them are written down is left to chance: ``unpack``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from detector.kernels.four_numbers import load_four, store_four
 from detector.kernels.suppress import suppressed
 from detector.postprocess_fixed import CAPACITY, COLUMNS
 from detector.spec import PostprocessSpec
@@ -89,14 +92,8 @@ def _decode(  # type: ignore[no-untyped-def]
     used = key > 0
     number = tl.where(used, _LOW_HALF - (key & _LOW_HALF), 0)
     box = number % boxes
-    loc, own = locs + image * image_stride + box * box_stride, defaults + box * 4
-    dx, dy = tl.load(loc, mask=used, other=0.0).to(tl.float32), tl.load(loc + 1, mask=used, other=0.0).to(tl.float32)
-    dw, dh = (
-        tl.load(loc + 2, mask=used, other=0.0).to(tl.float32),
-        tl.load(loc + 3, mask=used, other=0.0).to(tl.float32),
-    )
-    cx, cy = tl.load(own, mask=used, other=0.0), tl.load(own + 1, mask=used, other=0.0)
-    width, height = tl.load(own + 2, mask=used, other=0.0), tl.load(own + 3, mask=used, other=0.0)
+    dx, dy, dw, dh = load_four(locs + image * image_stride + box * box_stride, used)
+    cx, cy, width, height = load_four(defaults + box * 4, used)
     cx, cy = dx * v0 * width + cx, dy * v1 * height + cy
     dw = tl.minimum(dw * v2, max_log_size, propagate_nan=_NAN)
     dh = tl.minimum(dh * v3, max_log_size, propagate_nan=_NAN)
@@ -107,10 +104,8 @@ def _decode(  # type: ignore[no-untyped-def]
     most = float("inf")
     sane = used & (tl.abs(x1) < most) & (tl.abs(y1) < most) & (tl.abs(x2) < most) & (tl.abs(y2) < most)
     there = rank < room
-    tl.store(out + here * 4, tl.where(sane, x1, 0.0), mask=there)
-    tl.store(out + here * 4 + 1, tl.where(sane, y1, 0.0), mask=there)
-    tl.store(out + here * 4 + 2, tl.where(sane, x2, 0.0), mask=there)
-    tl.store(out + here * 4 + 3, tl.where(sane, y2, 0.0), mask=there)
+    x1, y1, x2, y2 = tl.where(sane, x1, 0.0), tl.where(sane, y1, 0.0), tl.where(sane, x2, 0.0), tl.where(sane, y2, 0.0)
+    store_four(out + here * 4, x1, y1, x2, y2, there)
     tl.store(class_ids + here, (number // boxes).to(tl.int32), mask=there)
     score = (key >> 32).to(tl.int32).to(tl.float32, bitcast=True)
     tl.store(scores + here, tl.where(sane | (key == 0), score, -score), mask=there)
@@ -123,8 +118,8 @@ def _gather(passing, boxes, scores, class_ids, stay, kept, before, rows, room, B
     rank = tl.arange(0, BLOCK)
     there = rank < room
     here, row = image * room + rank, rows + (image * (room + 1) + 1 + rank) * 7
-    for side in tl.static_range(4):
-        tl.store(row + side, tl.load(boxes + here * 4 + side, mask=there, other=0.0), mask=there)
+    x1, y1, x2, y2 = load_four(boxes + here * 4, there)
+    store_four(row, x1, y1, x2, y2, there)
     score = tl.load(scores + here, mask=there, other=0.0)
     alive = tl.load(kept + here, mask=there, other=0)
     moved = tl.max((alive != tl.load(before + here, mask=there, other=0)).to(tl.int32), axis=0)
@@ -154,48 +149,39 @@ def postprocess_by_kernels(
     """See ``postprocess_fixed``."""
     locs, logits = (each if each.stride(-1) == 1 else each.contiguous() for each in (locs, logits))
     batch, boxes, classes = logits.shape
-    device, room = logits.device, min(capacity, boxes * (classes - 1))
-    keys = torch.zeros((batch, room), dtype=torch.int64, device=device)
-    passing = torch.zeros(batch, dtype=torch.int32, device=device)
-    wide = triton.next_power_of_2(classes)
-    each = max(1, _ELEMENTS // wide)
-    _choose[(-(-boxes // each), batch)](
-        logits,
-        floor,
-        keys,
-        passing,
-        boxes,
-        classes,
-        *logits.stride()[:2],
-        room,
-        BOXES=each,
-        CLASSES=wide,
-        enable_fp_fusion=False,
-    )
-    keys = keys.sort(dim=1, descending=True).values
-    corners = torch.empty((batch, room, 4), device=device)
-    class_ids = torch.empty((batch, room), dtype=torch.int32, device=device)
-    scores = torch.empty((batch, room), device=device)
-    _decode[(-(-room // _BLOCK), batch)](
-        keys,
-        locs,
-        defaults,
-        extent,
-        corners,
-        class_ids,
-        scores,
-        boxes,
-        *locs.stride()[:2],
-        room,
-        float("inf") if spec.max_log_size is None else spec.max_log_size,
-        *variances,
-        CLIP=spec.clip,
-        BLOCK=_BLOCK,
-        enable_fp_fusion=False,
-    )
+    room = min(capacity, boxes * (classes - 1))
+    keys, passing = _chosen(logits, floor, room)
+    corners, class_ids, scores = _decoded(keys, locs, defaults, extent, variances, spec)
     stay, kept, before = suppressed(corners, class_ids, passing.clamp_max(room), limit, spec.top_k)
-    rows = torch.empty((batch, 1 + room, COLUMNS), device=device)
+    rows = torch.empty((batch, 1 + room, COLUMNS), device=logits.device)
     _gather[(batch,)](
         passing, corners, scores, class_ids, stay, kept, before, rows, room, BLOCK=triton.next_power_of_2(room)
     )
     return rows
+
+
+def _chosen(logits: Tensor, floor: Tensor, room: int) -> tuple[Tensor, Tensor]:
+    """Keys of the pairs above the floor, best first, Int64[B, room], 0 for none; and how many there are, Int32[B]."""
+    batch, boxes, classes = logits.shape
+    keys = torch.zeros((batch, room), dtype=torch.int64, device=logits.device)
+    passing = torch.zeros(batch, dtype=torch.int32, device=logits.device)
+    wide = triton.next_power_of_2(classes)
+    each = max(1, _ELEMENTS // wide)
+    given = logits, floor, keys, passing, boxes, classes, *logits.stride()[:2], room
+    _choose[(-(-boxes // each), batch)](*given, BOXES=each, CLASSES=wide, enable_fp_fusion=False)
+    return keys.sort(dim=1, descending=True).values, passing
+
+
+def _decoded(
+    keys: Tensor, locs: Tensor, defaults: Tensor, extent: Tensor, variances: Sequence[float], spec: PostprocessSpec
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Boxes of the keys, Float32[B, room, 4], their classes, Int32[B, room], and scores, Float32[B, room]."""
+    batch, room = keys.shape
+    corners = torch.empty((batch, room, 4), device=keys.device)
+    class_ids = torch.empty((batch, room), dtype=torch.int32, device=keys.device)
+    scores = torch.empty((batch, room), device=keys.device)
+    most = float("inf") if spec.max_log_size is None else spec.max_log_size
+    given = keys, locs, defaults, extent, corners, class_ids, scores
+    sizes = locs.shape[1], *locs.stride()[:2], room, most, *variances
+    _decode[(-(-room // _BLOCK), batch)](*given, *sizes, CLIP=spec.clip, BLOCK=_BLOCK, enable_fp_fusion=False)
+    return corners, class_ids, scores

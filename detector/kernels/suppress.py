@@ -7,6 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from detector.kernels.four_numbers import load_four
 from detector.postprocess_fixed import ROUNDS
 
 _BLOCK = 64
@@ -37,10 +38,7 @@ def _round(boxes, classes, used, stay, limit, kept, after, count, BLOCK: tl.cons
     mine = first + tl.arange(0, BLOCK)
     there = mine < end
     own = tl.load(classes + row + mine, mask=there, other=-1)
-    x1 = tl.load(boxes + (row + mine) * 4, mask=there, other=0.0)
-    y1 = tl.load(boxes + (row + mine) * 4 + 1, mask=there, other=0.0)
-    x2 = tl.load(boxes + (row + mine) * 4 + 2, mask=there, other=0.0)
-    y2 = tl.load(boxes + (row + mine) * 4 + 3, mask=there, other=0.0)
+    x1, y1, x2, y2 = load_four(boxes + (row + mine) * 4, there)
     area = (x2 - x1) * (y2 - y1)
     hits = tl.zeros([BLOCK], dtype=tl.int32)
     for start in range(0, tl.minimum(first + BLOCK, end), BLOCK):
@@ -48,10 +46,7 @@ def _round(boxes, classes, used, stay, limit, kept, after, count, BLOCK: tl.cons
         known = theirs < end
         other = tl.load(classes + row + theirs, mask=known, other=-2)
         alive = tl.load(kept + row + theirs, mask=known, other=0)
-        a1 = tl.load(boxes + (row + theirs) * 4, mask=known, other=0.0)
-        b1 = tl.load(boxes + (row + theirs) * 4 + 1, mask=known, other=0.0)
-        a2 = tl.load(boxes + (row + theirs) * 4 + 2, mask=known, other=0.0)
-        b2 = tl.load(boxes + (row + theirs) * 4 + 3, mask=known, other=0.0)
+        a1, b1, a2, b2 = load_four(boxes + (row + theirs) * 4, known)
         size = (a2 - a1) * (b2 - b1)
         width = tl.maximum(tl.minimum(a2[:, None], x2[None, :]) - tl.maximum(a1[:, None], x1[None, :]), 0.0)
         height = tl.maximum(tl.minimum(b2[:, None], y2[None, :]) - tl.maximum(b1[:, None], y1[None, :]), 0.0)

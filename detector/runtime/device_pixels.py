@@ -3,8 +3,8 @@
 The twin of what FFmpeg's swscale and OpenCV do on the host: 8-bit frames come out byte for byte as swscale's on a PC,
 deeper ones within a level or so, grey copies within one level. On any thread, on the stream that is current there.
 
-Sources: ITU-T H.273, 8.3 (ranges and matrices); swscale's ``yuv2rgb``, whose fixed-point steps are repeated, and whose
-chroma is shared by the pixels of a pair, between two lines of 8 bits, and blended between lines where there are more.
+Sources: ITU-T H.273, 8.3 (ranges and matrices); swscale's ``yuv2rgb``, whose fixed-point steps are repeated. Chroma is
+shared by the pixels of a pair: of 8 bits by two lines as well, of more it is blended from where it lies in most films.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def _of_words(luma: Tensor, chroma: Tensor, colours: PlaneColours) -> tuple[Tens
     """As ``_of_bytes``, of 16 bits, in Float32 whose fractions are cut off in the end; chroma [H, W / 2]."""
     grey, red, green_by_blue, green_by_red, blue = colours.factors()
     light, colour = ((each.view(torch.int16).to(torch.int32) & 0xFFFF) / 256 for each in (luma, chroma))
-    colour = colour - 128
+    right = torch.cat((colour[:, 1:], colour[:, -1:]), dim=1)
+    colour = torch.lerp(colour, right, 0.25) - 128  # it was taken at the left pixel of a pair
     above = torch.cat((colour[:1], colour[:-1]))
     lines = torch.stack(((above + colour) / 2, colour), dim=1).flatten(0, 1)
     cb, cr = lines[..., 0], lines[..., 1]

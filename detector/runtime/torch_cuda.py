@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 
@@ -24,15 +24,13 @@ from detector.model_file import ModelEntry
 from detector.nms import float32_limit
 from detector.postprocess_fixed import unpack
 from detector.postprocess_torch import Packed, postprocess
-from detector.preprocess import check_frame
-from detector.preprocess_torch import ResizePlan, gathered
-from detector.runtime.base import AnyFrame, DeviceFrame, ImageBGR, on_host
+from detector.runtime.base import AnyFrame, DeviceFrame, ImageBGR
 from detector.runtime.cuda_graph import FrameGraph
 from detector.runtime.cuda_support import empty_cache, first_line, new_stream, preferred_batch, shown
 from detector.runtime.device_pass import DevicePass
 from detector.runtime.engine import Engine
 from detector.runtime.shape_cache import ShapeCache
-from detector.runtime.uploads import PinnedUploads, PlainUploads, Uploads
+from detector.runtime.uploads import PinnedUploads, PlainUploads, Uploads, taken_from, use_frames
 from detector.spec import PostprocessSpec
 
 _GRAPHS = 4  # shapes of batch kept ready
@@ -97,7 +95,7 @@ class TorchDeviceDetector(Engine):
         return self._run_any(frames, rule)
 
     def _run_any(self, frames: Sequence[AnyFrame], rule: PostprocessSpec) -> list[Candidates]:
-        taken = [self._taken(frame) for frame in frames]
+        taken = [taken_from(frame, self._place) for frame in frames]
         with self._explained():
             relieved = False
             while (found := self._tried(taken, rule)) is None:
@@ -111,14 +109,6 @@ class TorchDeviceDetector(Engine):
                     )
                 relieved = True
         return found
-
-    def _taken(self, frame: AnyFrame) -> AnyFrame:
-        """A frame that lies here or on the host; one on another device comes to the host first."""
-        if isinstance(frame, DeviceFrame) and frame.pixels.device == self._place:
-            return frame
-        frame = on_host(frame)
-        check_frame(frame)
-        return frame
 
     def _tried(self, frames: Sequence[AnyFrame], rule: PostprocessSpec) -> list[Candidates] | None:
         """None where the memory does not suffice; what the attempt held is free again then."""
@@ -172,14 +162,7 @@ class TorchDeviceDetector(Engine):
             self.on_stage("postprocess")
             return rows
 
-        return self._given(chunk, plan, step_by_step if graph is None else graph.replay)
-
-    def _given(self, frames: Sequence[AnyFrame], plan: ResizePlan, work: Callable[[Tensor], Tensor]) -> Tensor:
-        """Queue ``work`` on the bytes of frames that are all here or all on the host; its result."""
-        here = [frame.pixels for frame in frames if isinstance(frame, DeviceFrame)]
-        if here:
-            return work(gathered(here, plan))
-        return self._uploads.use([on_host(frame) for frame in frames], plan, work)
+        return use_frames(chunk, plan, step_by_step if graph is None else graph.replay, self._uploads)
 
     def _buffer(self, count: int) -> Tensor:
         """Float32[count, 1 + K, 7] on the host, page-locked beside an NVIDIA GPU."""
@@ -204,7 +187,7 @@ class TorchDeviceDetector(Engine):
                 variances=self.device_pass.variances,
             ).rows
 
-        return Packed(self._given([frame], plan, work), rule.iou_threshold).candidates()[0]
+        return Packed(use_frames([frame], plan, work, self._uploads), rule.iou_threshold).candidates()[0]
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
         with self._explained(), self._here():

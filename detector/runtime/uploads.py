@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detector.preprocess_torch import ResizePlan
-from detector.runtime.base import ImageBGR
+from detector.preprocess import check_frame
+from detector.preprocess_torch import ResizePlan, gathered
+from detector.runtime.base import AnyFrame, DeviceFrame, ImageBGR, on_host
 from detector.runtime.cuda_support import new_stream
 from detector.runtime.host_copies import HostCopies, pieces
 
@@ -39,6 +40,29 @@ class Uploads(Protocol):
     def close(self) -> None:
         """End what it runs; not to be used afterwards."""
         ...
+
+
+def taken_from(frame: AnyFrame, device: torch.device) -> AnyFrame:
+    """Returns a frame that lies on ``device`` or on the host, where one on another device is brought to first.
+
+    Raises:
+        ValueError: It is no frame.
+    """
+    if isinstance(frame, DeviceFrame) and frame.pixels.device == device:
+        return frame
+    image = on_host(frame)
+    check_frame(image)
+    return image
+
+
+def use_frames(
+    frames: Sequence[AnyFrame], plan: ResizePlan, work: Callable[[Tensor], Tensor], uploads: Uploads
+) -> Tensor:
+    """As ``Uploads.use``, for frames that all lie on the device or all on the host."""
+    there = [frame.pixels for frame in frames if isinstance(frame, DeviceFrame)]
+    if there:
+        return work(gathered(there, plan))
+    return uploads.use([on_host(frame) for frame in frames], plan, work)
 
 
 class PlainUploads:

@@ -487,7 +487,7 @@ def test_what_cannot_be_asked_for(entry: ModelEntry, device: str, precision: str
 
 def test_an_entry_without_weights_says_how_to_get_them(tmp_path: Path) -> None:
     missing = next(e for e in ModelLibrary(tmp_path, tmp_path).list() if e.name == "ultraface-rfb-320")
-    with pytest.raises(DetectorError, match="not on this computer") as caught:
+    with pytest.raises(DetectorError) as caught:
         open_module.open_detector(missing)
     assert caught.value.remedies == (Remedy(command="models download", value="ultraface-rfb-320"),)
 

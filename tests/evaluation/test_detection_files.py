@@ -92,8 +92,9 @@ def test_nothing_usable_is_one_line(tmp_path: Path, voc: DataSet) -> None:
         read_detections(tmp_path / "texts", voc)
     (tmp_path / "texts" / "comp3_det_test_cat.txt").unlink()
     (tmp_path / "texts" / "comp4_det_test_cat.txt").rename(tmp_path / "texts" / "det_test_dragon.txt")
-    with pytest.raises(DetectorError, match="no class in common"):
+    with pytest.raises(DetectorError) as caught:
         read_detections(tmp_path / "texts", voc)
+    assert caught.value.remedies == (Remedy("map", "OWN=DATA"),)
 
 
 def test_empty_detections_are_a_score_of_nothing(tmp_path: Path, voc: DataSet) -> None:
@@ -195,7 +196,7 @@ def test_classes_match_by_name_by_custom_or_by_hand() -> None:
         match_names(own, data, {"vehicel": "car"})
     with pytest.raises(DetectorError, match=r"The data knows no class 'lorry'"):
         match_names(own, data, {"vehicle": "lorry"})
-    with pytest.raises(DetectorError, match=r"no class in common") as caught:
+    with pytest.raises(DetectorError) as caught:
         match_names(("face",), data, {})
     assert caught.value.remedies == (Remedy("map", "OWN=DATA"),)
 

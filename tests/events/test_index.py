@@ -30,7 +30,7 @@ def event(number: int, label: str = "car", **more: object) -> ListedEvent:
 
 
 def video(path: Path, fingerprint: str = "") -> IndexedVideo:
-    return IndexedVideo(fingerprint or path.name, path, 1000, "demo", 0.25)
+    return IndexedVideo(fingerprint or path.name, path, 1000, "demo", 0.25, (640, 480))
 
 
 @pytest.fixture
@@ -121,3 +121,20 @@ def test_a_video_that_was_moved_is_found_by_its_content(tmp_path: Path) -> None:
     (elsewhere / "street.mp4").write_bytes(b"\0" * entry.size)  # of that size and name, and another
     moved = source.rename(elsewhere / "renamed.mp4")
     assert find_moved(entry, [tmp_path, elsewhere]) == moved
+
+
+def test_an_index_of_before_stays_and_lacks_the_size_of_frames_only(index: EventIndex, tmp_path: Path) -> None:
+    index.put(video(A), [event(1)])
+    with sqlite3.connect(tmp_path / "data" / "events.sqlite") as database:
+        for column in ("width", "height"):
+            database.execute(f"ALTER TABLE videos DROP COLUMN {column}")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    content = index.read()
+    assert content.videos == (replace(video(A), frame=(0, 0)),)
+    assert content.events == (event(1, video=A),)
+    index.put(video(A), [event(1)])
+    index.say("a.mp4", [(1, Verdict(name="Anna"))])
+    content = index.read()
+    assert content.videos == (video(A),)
+    assert content.events == (event(1, video=A, verdict=Verdict(name="Anna")),)

@@ -7,27 +7,25 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import torch
-from av.codec.hwaccel import HWAccel
 
 from app.core.candidate_cache.store import CandidateStore
-from app.core.export import analysis_reader, card_trial
+from app.core.export import analysis_reader
 from app.core.export.analysis import analysis_of
 from app.core.export.analysis_reader import AnalysisReader, may_use_card, open_analysis_source
-from app.core.export.card_trial import FRAMES, CardTrial, try_card
+from app.core.export.card_trial import FRAMES, CardTrial
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportCancelledError, ExportReport, ExportRequest
 from app.core.frames import DecodedFrame
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources import card as card_module
-from app.core.sources.card import Card
 from app.core.sources.image_sequence import FrameReader
 from app.core.sources.video import VideoReader
 from detector.detections import Candidates
+from detector.errors import DetectorError
 from detector.runtime.base import AnyFrame, DeviceFrame
 from tests.support.fake_card import FakeCard
 from tests.support.media import damage, make_video, read_frame_index
@@ -70,8 +68,9 @@ def on_card(frames: list[DecodedFrame]) -> list[int]:
 
 
 def test_as_long_as_the_card_decodes_it_decodes_all(source: Path) -> None:
-    reader = AnalysisReader(source, FakeCard())
-    assert reader.info == VideoReader(source).info
+    host, reader = VideoReader(source), AnalysisReader(source, FakeCard())
+    host.close()
+    assert reader.info == host.info
     assert on_card(check_same(source, reader)) == list(range(FRAMES + 5))
     assert (reader.broken_packets, reader.take_notes()) == (0, ())
 
@@ -82,6 +81,14 @@ def test_when_the_card_fails_the_processor_goes_on_with_that_frame(source: Path,
     assert on_card(check_same(source, reader)) == list(range(lost))
     (note,) = reader.take_notes()
     assert "card" in note
+
+
+def test_a_card_that_refuses_the_file_after_all_leaves_it_to_the_processor(source: Path) -> None:
+    class Refusing(FakeCard):
+        def accelerator(self) -> None:
+            raise RuntimeError("no NVDEC")
+
+    assert on_card(check_same(source, AnalysisReader(source, Refusing()))) == []
 
 
 def test_of_a_damaged_file_all_comes_that_the_processor_can_decode(tmp_path: Path) -> None:
@@ -114,73 +121,7 @@ def test_a_frame_that_is_lost_with_the_card_is_read_again(source: Path, monkeypa
         assert np.array_equal(found[index].image_bgr, wanted[index].image_bgr)
 
 
-# -- the choice --------------------------------------------------------------------------------------------------------
-
-
-def at_pace(monkeypatch: pytest.MonkeyPatch, host_s: float, card_s: float) -> None:
-    """Makes the clock of a trial say that the beginning took so long each way."""
-    times = iter((0.0, 0.0, host_s, 0.0, 0.0, card_s))
-    monkeypatch.setattr(card_trial.time, "perf_counter", lambda: next(times))
-
-
-def test_the_faster_way_is_taken(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_pace(monkeypatch, 2.0, 1.0)
-    assert try_card(source, FakeCard()) == CardTrial((FRAMES - 1) / 2, FRAMES - 1, 0.0)
-    at_pace(monkeypatch, 1.0, 2.0)
-    assert try_card(source, FakeCard()).refusal == "the processor is faster"
-
-
-class Shifted(FakeCard):
-    """As a card that knows nothing of an edge which the coded frames have and the shown ones have not."""
-
-    def planes(self, frame: av.VideoFrame) -> tuple[torch.Tensor, torch.Tensor]:
-        luma, chroma = super().planes(frame)
-        return luma.roll(8, dims=1), chroma
-
-
-class Refusing(FakeCard):
-    def accelerator(self) -> None:
-        raise RuntimeError("no NVDEC")
-
-
-@pytest.mark.parametrize(
-    ("card", "refusal"),
-    [
-        (FakeCard(elsewhere=range(FRAMES)), "frames do not stay on the card"),
-        (FakeCard(refused={FRAMES // 2}), "frames do not stay on the card"),
-        (FakeCard(lost={3}), "CardLostError: the card fell off"),
-        (Refusing(), "RuntimeError: no NVDEC"),
-        (Shifted(), "frames look different from the card"),
-    ],
-)
-def test_a_card_that_decodes_otherwise_is_not_used(
-    source: Path, monkeypatch: pytest.MonkeyPatch, card: FakeCard, refusal: str
-) -> None:
-    at_pace(monkeypatch, 2.0, 1.0)
-    assert try_card(source, card).refusal == refusal
-
-
-class Other(Card):
-    """Asks FFmpeg for a kind of device that has no decoder for the film, or for NVDEC where there is no card."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(torch.device("cpu"))
-        self._kind = kind
-
-    def accelerator(self) -> HWAccel | None:
-        context: dict[str, object] = {"primary_ctx": "0", "current_ctx": "1"}
-        return HWAccel(self._kind, options=context, is_hw_owned=True)
-
-
-def test_what_ffmpeg_decodes_by_itself_after_all_is_told_apart(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_pace(monkeypatch, 2.0, 1.0)
-    assert try_card(source, Other("qsv")).refusal == "frames do not stay on the card"
-
-
-def test_a_file_that_ffmpeg_cannot_open_for_a_card_is_left_to_the_processor(source: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("there is a card")
-    assert try_card(source, Other("cuda")).refusal.startswith("AppError: ")
+# -- the choice ------------------------------------------------------------------------------------------------------
 
 
 def request_of(source: Path, folder: Path, detect_every: int = 1) -> ExportRequest:
@@ -293,3 +234,19 @@ def test_an_analysis_finds_the_same_and_no_frame_comes_to_the_host(
     assert (found.counts, found.damaged_packets) == (wanted.counts, 0)
     assert kept(found) == kept(wanted)
     assert len(found.notes) - len(wanted.notes) == len(lost)
+
+
+def test_where_no_detector_can_be_opened_nobody_waits_for_its_place(source: Path, tmp_path: Path) -> None:
+    def refuse(_model: ModelSettings) -> FakeDetector:
+        raise DetectorError("no such model")
+
+    with pytest.raises(DetectorError, match="no such model"):
+        ExportJob(request_of(source, tmp_path), open_detector=refuse).run()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_detector_on_the_processor_gets_ordinary_frames(source: Path, tmp_path: Path, card: FakeCard) -> None:
+    kinds: set[type] = set()
+    detector = FakeDetector(lambda frames: kinds.update(map(type, frames)), engine="openvino")
+    report = ExportJob(request_of(source, tmp_path), open_detector=lambda _: detector).run()
+    assert (report.frames, kinds, card.count) == (FRAMES + 5, {np.ndarray}, -1)

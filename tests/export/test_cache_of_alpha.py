@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.candidate_cache.lookup import FROM_CACHE
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.errors import AppError
@@ -42,8 +43,9 @@ def test_only_what_was_seen_on_black_is_used(tmp_path: Path) -> None:
     for frame in frames:
         writer.append(frame)
     writer.finish()
-    with pytest.raises(AppError, match="No detections are kept of"):
+    with pytest.raises(AppError) as caught:
         _export(source, tmp_path, from_cache=True)
+    assert caught.value.remedies == (FROM_CACHE,)
 
 
 def test_other_videos_keep_what_they_have(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 
+from app.core.candidate_cache.lookup import FROM_CACHE
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.errors import AppError
@@ -254,8 +255,9 @@ def test_a_damaged_cache_is_made_anew(source: Path, tmp_path: Path) -> None:
     content = bytearray(store.read_bytes())
     content[len(content) // 2] ^= 255
     store.write_bytes(content)
-    with pytest.raises(AppError, match=r"Not all frames of in\.mp4 were analysed yet"):
+    with pytest.raises(AppError, match=r"in\.mp4") as caught:
         export(replace(request, cache="only", model=ModelSettings("")))
+    assert caught.value.remedies == (FROM_CACHE,)
     fake = Moving()
     report = export(request, fake)
     assert len(fake.batches) == FRAMES

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from detector.default_boxes import default_boxes
 from detector.importers.base import Imported, Importer, Overrides, SourceFile
-from detector.importers.detect import detect_layout
+from detector.importers.layout_match import detect_layout
 from detector.importers.lufficc_mobilenet import import_lufficc_mobilenet
 from detector.importers.mobilenet_ssd_caffe import map_layers
 from detector.importers.nvidia import import_nvidia

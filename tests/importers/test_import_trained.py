@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Overrides
 from detector.importers.label_file import read_labels
 from detector.importers.model_writer import import_model, preview_model
@@ -71,8 +71,9 @@ def test_the_counter_of_averaged_weights_is_no_tensor_of_the_network(tmp_path: P
     torch.save(averaged.state_dict(), tmp_path / "x.pth")
     assert list(read_checkpoint(tmp_path / "x.pth")) == ["weight", "bias"]
     torch.save({"n_averaged": torch.tensor(3)}, tmp_path / "y.pth")
-    with pytest.raises(DetectorError, match="No SSD layout known"):
+    with pytest.raises(DetectorError) as caught:
         import_model(tmp_path / "y.pth", "y", tmp_path / "out")
+    assert caught.value.remedies == (Remedy("layout", "NAME"),)
 
 
 def test_the_code_a_file_asks_for_is_named(tmp_path: Path) -> None:

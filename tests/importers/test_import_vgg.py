@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -244,7 +245,7 @@ def test_of_a_published_file_nothing_is_assumed(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("layout", ["torchvision-ssd300", "qfgaohao-vgg16"])
 def test_sizes_are_not_chosen_where_there_is_one_set(tmp_path: Path, layout: str) -> None:
     path, _ = save(tmp_path, layout)
-    with pytest.raises(DetectorError, match="one set of default boxes") as caught:
+    with pytest.raises(DetectorError) as caught:
         import_model(path, "x", tmp_path / "library", Overrides(priors="voc"))
     assert caught.value.remedies == (Remedy("priors", omit=True),)
 
@@ -258,7 +259,7 @@ def test_labels_are_the_users_where_given(tmp_path: Path) -> None:
     assert spec.labels == ninety  # all outputs kept: the user knows them
     with pytest.raises(DetectorError) as caught:
         import_model(path, "c", tmp_path / "s", Overrides(labels=("cat", "dog")))
-    assert caught.value.message == "The model has 90 classes, but 2 labels were given."
+    assert re.findall(r"\d+", caught.value.message) == ["90", "2"]
     assert sorted(p.name for p in (tmp_path / "s").iterdir()) == ["a.safetensors", "b.safetensors"]
 
 
@@ -436,7 +437,8 @@ def test_a_state_dict_in_safetensors_is_imported_too(tmp_path: Path) -> None:
 
 
 def test_a_file_of_ours_takes_labels_only(done: Done, tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match="carries its own description: only its labels can be given"):
+    with pytest.raises(DetectorError) as caught:
         import_model(done.written.path, "y", tmp_path, Overrides(priors="coco"))
+    assert caught.value.remedies == (Remedy("priors", omit=True),)
     names = tuple(f"n{i}" for i in range(len(done.spec.labels)))
     assert load_spec(import_model(done.written.path, "y", tmp_path, Overrides(labels=names)).path).labels == names

@@ -19,7 +19,7 @@ import detector.importers.first_bytes as first_bytes
 import detector.importers.read as read_module
 from detector.errors import DetectorError, Remedy
 from detector.importers.base import Overrides
-from detector.importers.detect import detect_layout
+from detector.importers.layout_match import detect_layout
 from detector.importers.layouts import LAYOUTS as LAYOUT_TABLE
 from detector.importers.layouts import Layout
 from detector.importers.model_writer import import_model

@@ -14,9 +14,9 @@ from app.core.errors import AppError
 from app.core.settings import ModelSettings
 from app.core.sources.video import VideoReader
 from app.core.speeds import fingerprint, load_speeds
-from app.lab.bench.clip import cut
 from app.lab.bench.export_steps import Cost, ExportBench, share_of_possible, share_of_slowest
 from app.lab.bench.rounds import BenchCancelledError
+from app.lab.bench.video_cut import cut
 from detector.model_file import open_file
 from detector.runtime.open import open_detector
 from tests.support.command_line import Capture, check_one_line, run

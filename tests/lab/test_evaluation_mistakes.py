@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.lab.evaluation.counts import best_threshold, counts_at, pooled, total
+from app.lab.evaluation.mistake_counts import best_threshold, counts_at, pooled, total
 from app.lab.evaluation.mistakes import Kind, find_mistakes
 from detector.evaluation.curves import reached_by
 from detector.evaluation.results import Curve, Evaluation, Verdict

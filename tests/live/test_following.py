@@ -67,6 +67,10 @@ def test_boxes_go_with_the_square_while_the_detector_is_busy_for_good(video: Pat
             assert [result.frame.index for result in results] == sorted({r.frame.index for r in results})
             assert len({result.detected_ns for result in results}) == 1, "all from one run of the network"
             assert results[-1].numbers == (1,)
+            seen = {id(result.seen): result.seen for result in results}.values()
+            (answer,) = seen
+            assert answer is not None
+            assert (answer.followed, answer.numbers, on_object(answer) > 0.85) == (False, (1,), True)
         finally:
             detector.go.release(1000)
 

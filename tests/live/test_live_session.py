@@ -248,7 +248,7 @@ def test_slow_detector_fast_camera_newest_wins_and_everything_is_counted() -> No
             # machine none or one; counted by the server, so that a busy machine slows both sides alike.)
             taken_ns = result.detected_ns - int(result.detect_ms * 1e6)
             assert server.sent_between(shown(result), taken_ns) < 18
-        route = probe.session._side.route  # what waits for the detector is shown to nobody
+        route = probe.session._detection.route  # what waits for the detector is shown to nobody
         probe.session.pause()
         assert route.frames.put_count - route.frames.take_count - route.frames.dropped in (0, 1)
         stats = probe.session.stats()
@@ -330,7 +330,7 @@ def test_a_camera_paused_shows_the_present_when_resumed() -> None:
         probe.start(server.url)
         probe.detected()
         probe.session.pause()
-        route = probe.session._side.route  # what a paused camera goes on to read is shown to nobody
+        route = probe.session._detection.route  # what a paused camera goes on to read is shown to nobody
         at_pause = server.wait_sent(0)
         server.wait_sent(30)
         assert route.last is not None

@@ -6,6 +6,7 @@ import errno
 import json
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,7 @@ from app.core.files.disk import DiskSpace
 from app.core.frames import ImageBGR
 from app.core.media.packets import SOUND, MediaFormat, MediaPacket
 from app.core.recording import room as room_module
-from app.core.recording.folder import finish_interrupted
+from app.core.recording.folder import SIGNATURE, finish_interrupted
 from app.core.recording.frame_encoder import FrameEncoder
 from app.core.recording.packet_clock import PacketClock
 from app.core.recording.recorder import Recorder
@@ -248,14 +249,28 @@ def test_a_disk_that_refuses_keeps_what_was_written(
     encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_disk_after(sum(len(packet.content) for packet in encoded.packets) // 2, monkeypatch)
-    probe = Probe(RecorderPlan("x", tmp_path, min_free=0))
+    begun = threading.Event()
+
+    def tell(report: RecorderReport) -> None:
+        probe.reports.append(report)
+        if isinstance(report, FileBegun):
+            begun.set()
+
+    probe = Probe(RecorderPlan("x", tmp_path, min_free=0), tell)
     probe.recorder.begin(encoded.media[0])
-    feed(probe, encoded)
+    feed(probe, encoded, 0, 30)
+    assert begun.wait(PATIENCE_S)
+    other = tmp_path / "y-20261130-080000.mp4.part"  # which another recorder has just let go of
+    other.write_bytes((600).to_bytes(4, "big") + b"mdat" + SIGNATURE.encode() + bytes(592 - len(SIGNATURE)))
+    feed(probe, encoded, 30)
     probe.close()
     assert len(probe.of(RecordingPaused)) >= 1
-    kept = shown(probe.of(FileFinished)[0].path)
+    first = probe.of(FileFinished)[0]
+    kept = shown(first.path)
     assert kept == [*range(len(kept))]
     assert 100 < len(kept) < 300
+    assert first.began_ns == T0_NS
+    assert other.exists()
 
 
 def test_a_clip_that_the_disk_cuts_short_is_whole_for_events_that_were_over(
@@ -341,7 +356,7 @@ def packets_of_new(source: Path, video_codec: str, sound_codec: str) -> Kept:
     with av.open(str(source)) as media:
         tap = PacketTap(media, media.streams.video[0], kept)
         for packet in media.demux(*tap.streams):
-            tap.take(packet)
+            tap.take(packet, time.monotonic_ns())
     return kept
 
 

@@ -86,13 +86,18 @@ def test_names_are_never_given_twice(tmp_path: Path) -> None:
     assert given == [f"rtsp-cam-stream-channel-1-20261025-023000{end}" for end in ("", "-2", "-3")]
 
 
+def box_of(kind: bytes) -> bytes:
+    return (1000).to_bytes(4, "big") + kind + SIGNATURE.encode() + b"." * (992 - len(SIGNATURE))
+
+
 def test_interrupted_recordings_are_cut_after_what_is_whole(tmp_path: Path) -> None:
-    box = (1000).to_bytes(4, "big") + b"free" + SIGNATURE.encode() + b"." * (992 - len(SIGNATURE))
+    box = box_of(b"mdat")
     (tmp_path / "a-20261130-080000.mp4.part").write_bytes(box * 3 + box[:500])
     (tmp_path / "b-20261130-080000.mp4.part").write_bytes(b"")
     (tmp_path / "c-20261130-080000.mp4.part").write_bytes(b"an export of somebody's" * 1000)
     (tmp_path / "film.mp4.part").write_bytes(box)
     shutil.copy(tmp_path / "film.mp4.part", tmp_path / "d-20261130-080000.mp4.part")
+    (tmp_path / "f-20261130-080000.mp4.part").write_bytes(box_of(b"moov") * 5 + box[:500])  # and not a frame
     with AtomicFile(tmp_path / "e-20261130-080000.mp4") as written_now:
         written_now.file.write(box)
         written_now.file.flush()
@@ -121,8 +126,7 @@ def test_data_goes_with_its_recording(folder: Path) -> None:
 
 
 def test_an_interrupted_recording_takes_nobodys_name(tmp_path: Path) -> None:
-    box = (1000).to_bytes(4, "big") + b"free" + SIGNATURE.encode() + b"." * (992 - len(SIGNATURE))
     (tmp_path / "a-20261130-080000.mp4").write_bytes(b"first")
-    (tmp_path / "a-20261130-080000.mp4.part").write_bytes(box)
+    (tmp_path / "a-20261130-080000.mp4.part").write_bytes(box_of(b"mdat"))
     assert [path.name for path in finish_interrupted(tmp_path)] == ["a-20261130-080000-2.mp4"]
     assert (tmp_path / "a-20261130-080000.mp4").read_bytes() == b"first"

@@ -266,7 +266,7 @@ def test_formats_by_ending_or_by_wish(name: str, asked: str | None, format_: str
         ("a.xml", None, "VOC writes an XML file a frame, into a folder.*Name it .voc"),
         ("a.xml", "voc", "VOC is a folder"),
         ("out", None, "does not say which.*name the format, voc or yolo"),
-        ("a.csv", "excel", "'excel'.*jsonl, csv, coco"),
+        ("a.csv", "excel", "'excel'.*" + ", ".join(FORMATS)),
     ],
 )
 def test_what_is_ambiguous_is_refused_in_one_clear_line(name: str, asked: str | None, said: str) -> None:

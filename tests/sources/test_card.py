@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import av
 import numpy as np
 import pytest
 import torch
+from av.codec.hwaccel import HWAccel
 
 from app.core.frames import DecodedFrame, ImageBGR
 from app.core.motion.cuts import CutFinder
 from app.core.motion.likeness import small_copy
 from app.core.sources.card import Card, CardReader
+from app.core.sources.conversion import FrameConverter
 from app.core.sources.video import VideoReader
 from detector.runtime.base import DeviceFrame
 from detector.runtime.device_pixels import PlaneColours, bgr_of
@@ -75,18 +78,6 @@ def test_eight_bits_are_converted_as_swscale_does(matrix: int, full: bool) -> No
     assert off.mean() <= 1
 
 
-@pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("matrix", MATRICES.values(), ids=MATRICES)
-def test_ten_bits_are_converted_almost_as_swscale_does(matrix: int, full: bool) -> None:
-    image = np.kron(picture(24, 32), np.ones((8, 8, 1), np.uint8))  # chroma as smooth as a film's
-    frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format="yuv420p10le")
-    frame.colorspace, frame.color_range = matrix, 2 if full else 1
-    found = bgr_of(*FakeCard().planes(frame), PlaneColours(matrix, full)).numpy()
-    off = np.abs(found.astype(int) - frame.to_ndarray(format="bgr24"))
-    assert off.mean() <= 1
-    assert np.percentile(off, 99) <= 3
-
-
 @pytest.mark.parametrize("name", ["nv12", "p010le"])
 def test_pyav_hands_planes_over_as_they_lie(name: str) -> None:
     frame = av.VideoFrame.from_ndarray(picture(144, 176), format="bgr24").reformat(format=name)
@@ -135,12 +126,26 @@ def test_frames_of_another_size_than_the_first_come_by_the_host(tmp_path: Path) 
     assert on_card(found) == list(range(8))
 
 
-@pytest.mark.parametrize(("transfer", "stays"), [(14, True), (16, False)], ids=["BT.2020", "PQ"])
-def test_ten_bits_stay_on_the_card_and_hdr_does_not(tmp_path: Path, transfer: int, stays: bool) -> None:
+def make_deep(path: Path, transfer: int, matrix: int, color_range: int) -> Path:
+    """A film of ten bits: blocks of colour under noise, whose edges lie between pairs of pixels and on them."""
     quiet = {"preset": "ultrafast", "x265-params": "log-level=none"}
-    what = Rich(frames=4, codec="libx265", options=quiet, pix_fmt="yuv420p10le", colour=(9, transfer, 9, 1))
-    found = check_same(make_rich(tmp_path / "in.mp4", what), FakeCard(), off=1.0)
-    assert on_card(found) == ([0, 1, 2, 3] if stays else [])
+    images = [np.roll(picture(120, 160, seed), seed, axis=1) for seed in range(4)]
+    colour = (9, transfer, matrix, color_range)
+    what = Rich(frames=4, codec="libx265", options=quiet, pix_fmt="yuv420p10le", colour=colour)
+    return make_rich(path, what, images)
+
+
+@pytest.mark.parametrize("color_range", [1, 2], ids=["limited", "full"])
+@pytest.mark.parametrize("matrix", [1, 5, 9], ids=["BT.709", "BT.601", "BT.2020"])
+def test_ten_bits_stay_on_the_card_almost_as_swscale_converts_them(
+    tmp_path: Path, matrix: int, color_range: int
+) -> None:
+    found = check_same(make_deep(tmp_path / "in.mp4", 14, matrix, color_range), FakeCard(), off=1.0)
+    assert on_card(found) == [0, 1, 2, 3]
+
+
+def test_hdr_comes_by_the_host(tmp_path: Path) -> None:
+    assert on_card(check_same(make_deep(tmp_path / "in.mp4", 16, 9, 1), FakeCard())) == []
 
 
 def test_other_kinds_of_frames_come_by_the_host(tmp_path: Path) -> None:
@@ -150,6 +155,70 @@ def test_other_kinds_of_frames_come_by_the_host(tmp_path: Path) -> None:
 def test_a_file_that_is_cut_short_gives_what_it_has(tmp_path: Path) -> None:
     whole = make_video(tmp_path / "whole.mp4", frames=60, faststart=True)
     assert len(on_card(check_same(truncate(whole, tmp_path / "in.mp4", 0.8), FakeCard()))) > 12
+
+
+# -- a card's order of work --------------------------------------------------------------------------------------------
+
+
+class Stream:
+    """Notes what is asked of it."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+
+    def wait_stream(self, other: str) -> None:
+        self._said.append(f"waits for {other}")
+
+    def synchronize(self) -> None:
+        self._said.append("done")
+
+
+class NotingCard(FakeCard):
+    """A card's own code, with streams that are none."""
+
+    def __init__(self, said: list[str], refused: Collection[int] = ()) -> None:
+        super().__init__(refused)
+        self._said, self._device = said, torch.device("cuda", 1)
+        self._stream = Stream(said)  # type: ignore[assignment] # stands for torch's
+
+    def accelerator(self) -> HWAccel | None:
+        return Card.accelerator(self)
+
+    def planes(self, frame: av.VideoFrame) -> tuple[torch.Tensor, torch.Tensor]:
+        self._said.append("reads")
+        return super().planes(frame)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of torch's CUDA, which is not there."""
+    heard: list[str] = []
+    for name in ("set_device", "synchronize"):
+        monkeypatch.setattr(torch.cuda, name, lambda device, name=name: heard.append(f"{name} {device}"))
+    for name in ("device", "stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda device: f"FFmpeg on {device}")
+    return heard
+
+
+def test_planes_are_read_behind_the_decoder_and_let_go_when_that_is_done(tmp_path: Path, said: list[str]) -> None:
+    with av.open(str(make_video(tmp_path / "in.mp4", frames=2))) as container:
+        frame = next(container.decode(video=0))
+    converter = FrameConverter(frame, field_order=1)
+    NotingCard(said).pixels(frame, converter)
+    assert said == ["waits for FFmpeg on cuda:1", "reads", "done"]
+    said.clear()
+    with pytest.raises(NotImplementedError):
+        NotingCard(said, refused={-1}).pixels(frame, converter)
+    assert said == ["waits for FFmpeg on cuda:1", "reads", "done"]
+
+
+def test_ffmpeg_joins_the_context_of_torch(said: list[str]) -> None:
+    accelerator = NotingCard(said).accelerator()
+    assert accelerator is not None
+    assert said == ["set_device cuda:1", "synchronize cuda:1"]
+    assert accelerator.options == {"primary_ctx": "0", "current_ctx": "1"}
+    assert (accelerator.device_id, accelerator.is_hw_owned, accelerator.allow_software_fallback) == (1, True, True)
 
 
 # -- what comes to the host --------------------------------------------------------------------------------------------

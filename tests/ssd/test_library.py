@@ -176,7 +176,6 @@ def test_a_rename_that_cannot_be_leaves_everything(library: ModelLibrary, tmp_pa
 def test_missing_weights_say_how_to_get_them(library: ModelLibrary) -> None:
     with pytest.raises(DetectorError) as caught:
         library.find("ultraface-rfb-320")
-    assert caught.value.message == "The weights of ultraface-rfb-320 are not on this computer."
     assert "https://github.com/Linzaer/" in caught.value.hint
     assert caught.value.remedies == (Remedy(command="models download", value="ultraface-rfb-320"),)
     with pytest.raises(DetectorError) as caught:

@@ -13,7 +13,7 @@ from torchvision.models.detection import ssd300_vgg16, ssdlite320_mobilenet_v3_l
 
 from detector.importers.amdegroot import NAMING as AMDEGROOT
 from detector.importers.base import Overrides, SourceFile
-from detector.importers.detect import detect_layout
+from detector.importers.layout_match import detect_layout
 from detector.importers.layouts import LAYOUTS
 from detector.importers.lufficc_vgg import NAMING as LUFFICC
 from detector.network_shapes import network_shapes

@@ -108,5 +108,11 @@ def test_the_page_has_the_estimates_of_the_table(repository: Path, tmp_path: Pat
     found: dict[str, Any] = {
         "speed": {"rows": [{"batch": 1, "p50": 0.41}]},
         "card": {"gpu": "G", "torch": 2, "cuda": 1},
+        "decoding": {
+            "trial": {"host_fps": 800.0, "card_fps": 1500.5},
+            "rows": [{"frames_by": "cpu", "frames_per_s": 700.0}, {"frames_by": "cuda", "frames_per_s": 1400.0}],
+        },
     }
-    assert any(line.startswith("| one frame, p50 ms |") and line.endswith("| 0.41 |") for line in table_lines(found))
+    lines = list(table_lines(found))
+    assert any(line.startswith("| one frame, p50 ms |") and line.endswith("| 0.41 |") for line in lines)
+    assert [line.rsplit("| ", 1)[1] for line in lines[-2:]] == ["800, 1500.5 |", "700, 1400 |"]

@@ -15,6 +15,9 @@ from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.alarms.alarm_store import AlarmRule
+from app.core.alarms.rules import Rule
+from app.core.alarms.ways import WAYS
 from app.core.frames import SourceInfo
 from app.core.live.events import LiveState
 from app.core.settings import Settings, SourceSettings, WindowSettings
@@ -167,6 +170,35 @@ def test_dialogs(table: Desk, tmp_path: Path) -> None:
         assert _faults(dialog) == [], type(dialog).__name__
         room = dialog.screen().availableSize()
         assert dialog.size().boundedTo(room) == dialog.size(), type(dialog).__name__
+        dialog.close()
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_alarms(table: Desk, size: tuple[int, int]) -> None:
+    window = table.window
+    _resize(table, size)
+    table.open(CAMERA, "camera:front")
+    table.qtbot.waitUntil(lambda: window.alarms.model.source is not None)
+    every = frozenset(WAYS)
+    window.alarms.model.replace(
+        (
+            AlarmRule(Rule("seen", ("person", "dog"), "the long name of a zone", 3.0, 300.0, ways=every)),
+            AlarmRule(Rule("absent", ("person",), for_s=600.0, ways=every), on=False),
+            AlarmRule(Rule("gone", for_s=30.0, ways=frozenset())),
+        )
+    )
+    window.show_alarms()
+    window.alarms.panel.show_trouble(
+        "The web address cannot be reached. It is tried again by itself, less and less often."
+    )
+    assert _faults(window) == []
+    window.alarms.panel.rules.setCurrentRow(0)
+    for button in (window.alarms.panel.edit, window.alarms.panel.ways):
+        button.click()
+        dialog = window.alarms.dialog
+        assert dialog is not None
+        table.qtbot.waitExposed(dialog)
+        assert _faults(dialog) == [], type(dialog).__name__
         dialog.close()
 
 

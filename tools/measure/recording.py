@@ -76,7 +76,7 @@ def clean(video: Path, folder: Path) -> float:
             last = Fraction(0)
             for packet in container.demux(stream):
                 if taps:
-                    tap.take(packet)
+                    tap.take(packet, time.monotonic_ns())
                 if packet.pts is not None:
                     last = max(last, packet.pts * packet.time_base)
         recording.close(_PATIENCE_S)

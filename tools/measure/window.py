@@ -1,7 +1,8 @@
-"""Measures the window while it shows a live camera: `python -m tools.measure.window [--minutes 10]`.
+"""Measures the window while it shows a live camera: `python -m tools.measure.window [--minutes 10] [--record drawn]`.
 
 Uses the real window, session and network; the camera is a Motion JPEG server in another process, 60 frames per second.
-Prints the time to the first paint, the longest silence of the GUI thread, the age of the frames at paint, and memory.
+Prints the time to the first paint, the longest silence of the GUI thread, the age of the frames at paint, and memory;
+with ``--record``, it records meanwhile, and says how many frames a second are in the file.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import multiprocessing
 import statistics
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -33,8 +35,30 @@ def resident_mb() -> float:
     return pages * 4096 / 2**20
 
 
-def watch(url: str, seconds: float, model: str) -> list[str]:
-    """Opens the window on ``url``; returns the report."""
+def recorded_text(folder: Path) -> str:
+    """Says what is in the recordings of a folder."""
+    import av
+
+    frames, length_s = 0, 0.0
+    for path in folder.glob("*.mp4"):
+        with av.open(str(path)) as video:
+            stream = video.streams.video[0]
+            times_s = [float(packet.pts * packet.time_base) for packet in video.demux(stream) if packet.pts is not None]
+        frames, length_s = frames + len(times_s), length_s + max(times_s) - min(times_s)
+    rate = frames / length_s if length_s else 0.0
+    return f"recorded                           {rate:.1f} frames a second, {length_s:.0f} s"
+
+
+def watch(url: str, seconds: float, model: str, record: str, folder: Path) -> list[str]:
+    """Opens the window on ``url``; returns the report.
+
+    Args:
+        url: The camera.
+        seconds: How long.
+        model: The model's name.
+        record: How it is recorded meanwhile; "" for not at all.
+        folder: Where recordings go.
+    """
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
@@ -44,7 +68,9 @@ def watch(url: str, seconds: float, model: str) -> list[str]:
 
     application = QApplication(sys.argv[:1])
     settings = Settings()
-    window = build_window(application, replace(settings, model=replace(settings.model, name=model)), None)
+    recording = replace(settings.recording, mode=record or "clean", folder=str(folder))
+    settings = replace(settings, model=replace(settings.model, name=model), recording=recording)
+    window = build_window(application, settings, None)
     window.show()
     application.processEvents()
     up_s = time.perf_counter() - BEGUN
@@ -66,6 +92,8 @@ def watch(url: str, seconds: float, model: str) -> list[str]:
         result = window.stage.view.result
         if not ready_s and result is not None and result.candidates is not None:
             ready_s = now - opened
+            if record:
+                window.actions_by_name["record"].trigger()
         if now - opened > seconds:
             application.quit()
 
@@ -82,6 +110,7 @@ def watch(url: str, seconds: float, model: str) -> list[str]:
     sampler.start(2500)
     application.exec()
     window.close()
+    recorded = [recorded_text(folder)] if record else []
     if not seen:
         return ["nothing was detected"]
     settled = memory[len(memory) // 4 :]
@@ -98,6 +127,7 @@ def watch(url: str, seconds: float, model: str) -> list[str]:
         ),
         f"memory, MiB                        {settled[0]:.0f} after a quarter, {settled[-1]:.0f} at the end, "
         f"{max(settled):.0f} at most; rates and times are medians of {len(seen)} windows of 2.5 s",
+        *recorded,
     ]
 
 
@@ -108,6 +138,7 @@ def main() -> int:
     parser.add_argument("--model", default="demo")
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("W", "H"))
     parser.add_argument("--fps", type=float, default=60.0)
+    parser.add_argument("--record", choices=("clean", "drawn", "both"), default="", help="record meanwhile")
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -116,8 +147,9 @@ def main() -> int:
     url = here.recv()
     global BEGUN
     BEGUN = time.perf_counter()
-    for line in watch(url, options.minutes * 60, options.model):
-        print(line)
+    with tempfile.TemporaryDirectory() as folder:
+        for line in watch(url, options.minutes * 60, options.model, options.record, Path(folder)):
+            print(line)
     here.send(None)
     camera.join(5)
     return 0

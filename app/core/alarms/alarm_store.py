@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from app.core.addresses import redact
 from app.core.alarms.rules import Rule, What
 from app.core.alarms.ways import WAYS, AlarmWays
+from app.core.events.scene_store import live_source
 from app.core.files.json_store import JsonStore
 from app.core.paths import alarms_file
-from app.core.sources.uri import kind_by_name
 
 MAX_RULES, MAX_SECONDS = 50, 86_400.0
 _MAX_CLASSES, _MAX_TEXT, _MAX_SOURCES = 200, 2000, 200
@@ -47,7 +46,7 @@ class AlarmStore:
 
     def rules_of(self, source: str) -> tuple[AlarmRule, ...]:
         """Returns the rules of a source; those that cannot be used are left out."""
-        kept = _mapping(self._store.read().get("sources")).get(_known_as(source))
+        kept = _mapping(self._store.read().get("sources")).get(live_source(source))
         rules = (_rule(entry) for entry in kept[:MAX_RULES]) if isinstance(kept, list) else ()
         return tuple(rule for rule in rules if rule is not None)
 
@@ -57,7 +56,7 @@ class AlarmStore:
         Raises:
             AppError: They cannot be written.
         """
-        known, entries = _known_as(source), [_entry(rule) for rule in rules]
+        known, entries = live_source(source), [_entry(rule) for rule in rules]
 
         def change(value: dict[str, Any]) -> dict[str, Any]:
             others = [pair for pair in _mapping(value.get("sources")).items() if pair[0] != known]
@@ -78,10 +77,6 @@ class AlarmStore:
         """
         entry = {"command": ways.command, "post": ways.post, "mqtt": ways.mqtt}
         self._store.update(lambda value: {**value, "ways": entry})
-
-
-def _known_as(source: str) -> str:
-    return redact(source) if kind_by_name(source) == "stream" else source
 
 
 def _entry(kept: AlarmRule) -> dict[str, Any]:

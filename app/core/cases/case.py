@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app import __version__
-from app.core.cases.files import add_clips, add_snapshots
+from app.core.cases.case_folders import add_clips, add_snapshots
 from app.core.cases.images import Look
 from app.core.cases.report import report_page
 from app.core.cases.tables import events_csv

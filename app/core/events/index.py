@@ -23,8 +23,11 @@ from app.core.events.listing import ListedEvent
 from app.core.events.where_json import where_json, where_of
 from app.core.files.write_errors import explain_write_error
 
-_APPLICATION, _VERSION = 0x53534549, 1  # "SSEI"
-_SCHEMA = """
+_APPLICATION, _VERSION = 0x53534549, 2  # "SSEI"
+_WITH_FRAME = """ALTER TABLE videos ADD COLUMN width INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE videos ADD COLUMN height INTEGER NOT NULL DEFAULT 0;"""
+"""Makes version 2 of version 1."""
+_SCHEMA = f"""
 CREATE TABLE videos (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, path TEXT NOT NULL,
   size INTEGER NOT NULL, model TEXT NOT NULL, threshold REAL NOT NULL);
 CREATE TABLE events (video INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE, number INTEGER NOT NULL,
@@ -32,6 +35,7 @@ CREATE TABLE events (video INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE,
   pts_num INTEGER NOT NULL, pts_den INTEGER NOT NULL, x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL,
   y2 REAL NOT NULL, "where" TEXT NOT NULL, marked INTEGER NOT NULL, rejected INTEGER NOT NULL, name TEXT NOT NULL);
 CREATE INDEX events_of_video ON events (video);
+{_WITH_FRAME}
 """
 _UNREADABLE = (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError)
 _MAX_LOOKED_AT = 2000  # files, for a video that was moved
@@ -47,6 +51,7 @@ class IndexedVideo:
         size: Bytes.
         model: Whose detections its events are of.
         threshold: At which.
+        frame: (width, height) of its upright frames, pixels; zeros where an older program listed it.
     """
 
     fingerprint: str
@@ -54,6 +59,7 @@ class IndexedVideo:
     size: int
     model: str
     threshold: float
+    frame: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +130,9 @@ class EventIndex:
         with self._database() as database, database:
             known = (video.fingerprint, _text(video.path))
             database.execute("DELETE FROM videos WHERE fingerprint = ? OR path = ?", known)
-            about = (*known, video.size, video.model, video.threshold)
-            insert = "INSERT INTO videos (fingerprint, path, size, model, threshold) VALUES (?, ?, ?, ?, ?)"
+            about = (*known, video.size, video.model, video.threshold, *video.frame)
+            names = "fingerprint, path, size, model, threshold, width, height"
+            insert = f"INSERT INTO videos ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)"
             number = database.execute(insert, about).lastrowid
             rows = [(number, *_row(event)) for event in events]
             database.executemany(f"INSERT INTO events VALUES ({', '.join('?' * 17)})", rows)
@@ -135,6 +142,13 @@ class EventIndex:
         with self._explained(), self._database() as database, database:
             database.execute("UPDATE videos SET path = ? WHERE fingerprint = ?", (_text(path), fingerprint))
 
+    def say(self, fingerprint: str, verdicts: Sequence[tuple[int, Verdict]]) -> None:
+        """Remembers what is said of events of a video, by their numbers; raises as ``put``."""
+        which = "number = ? AND video = (SELECT id FROM videos WHERE fingerprint = ?)"
+        rows = [(said.marked, said.rejected, said.name, number, fingerprint) for number, said in verdicts]
+        with self._explained(), self._database() as database, database:
+            database.executemany(f"UPDATE events SET marked = ?, rejected = ?, name = ? WHERE {which}", rows)
+
     def read(self) -> IndexContent:
         """Returns all of it; nothing where there is none, or it is damaged."""
         if not self._path.exists():
@@ -143,12 +157,8 @@ class EventIndex:
             contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError),
             self._database() as database,
         ):
-            select = "SELECT id, fingerprint, path, size, model, threshold FROM videos ORDER BY path"
-            found = database.execute(select).fetchall()
-            videos = {
-                int(row[0]): IndexedVideo(str(row[1]), Path(str(row[2])), int(row[3]), str(row[4]), float(row[5]))
-                for row in found
-            }
+            select = "SELECT id, fingerprint, path, size, model, threshold, width, height FROM videos ORDER BY path"
+            videos = {int(row[0]): _video(row[1:]) for row in database.execute(select).fetchall()}
             order = 'events JOIN videos ON videos.id = video ORDER BY videos.path, "start", number'
             rows = database.execute(f"SELECT events.* FROM {order}").fetchall()
             labels = {label: place for place, label in enumerate(sorted({str(row[2]) for row in rows}))}
@@ -164,6 +174,8 @@ class EventIndex:
             if version == 0:
                 marks = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_VERSION};"
                 database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {marks} COMMIT;")
+            elif version == 1:
+                database.executescript(f"BEGIN IMMEDIATE; {_WITH_FRAME} PRAGMA user_version = {_VERSION}; COMMIT;")
             elif version != _VERSION:
                 raise sqlite3.DatabaseError("it is of another version of the program")
             yield database
@@ -204,6 +216,11 @@ def find_moved(video: IndexedVideo, folders: Sequence[Path], check: Callable[[],
 
 def _text(path: Path) -> str:
     return str(path.absolute()).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _video(row: Sequence[Any]) -> IndexedVideo:
+    frame = max(0, int(row[5])), max(0, int(row[6]))
+    return IndexedVideo(str(row[0]), Path(str(row[1])), int(row[2]), str(row[3]), float(row[4]), frame)
 
 
 def _row(event: ListedEvent) -> tuple[Any, ...]:

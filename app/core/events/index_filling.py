@@ -100,4 +100,5 @@ def indexed(
 def entry_of(followed: FollowedVideo, threshold: float) -> IndexedVideo:
     """Returns the entry of a video whose events were made at ``threshold``."""
     source = followed.facts.source
-    return IndexedVideo(source.sha256, followed.path, source.size, followed.facts.model, threshold)
+    model, frame = followed.facts.model, followed.seen.size
+    return IndexedVideo(source.sha256, followed.path, source.size, model, threshold, frame)

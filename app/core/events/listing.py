@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time
 from fractions import Fraction
 from operator import attrgetter
 from pathlib import Path
@@ -68,6 +68,14 @@ class ListedEvent:
     def shown_as(self) -> tuple[int, ...]:
         """The numbers by which people know it: of a live source those on the picture, which may be none."""
         return (self.number,) if self.live is None else self.live.numbers
+
+    @property
+    def wall_span(self) -> tuple[float, float] | None:
+        """When it began and ended, seconds since 1970; None for an event of a video."""
+        if self.live is None:
+            return None
+        midnight_s = datetime.combine(self.live.day, time()).timestamp()
+        return midnight_s + self.start_s, midnight_s + self.end_s
 
     @property
     def best_s(self) -> float:

@@ -43,12 +43,15 @@ CREATE TABLE IF NOT EXISTS sessions (id INTEGER PRIMARY KEY, key TEXT NOT NULL U
 CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY,
   session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE, ended REAL NOT NULL, label TEXT NOT NULL,
   tracks TEXT NOT NULL, numbers TEXT NOT NULL, still REAL NOT NULL, "where" TEXT NOT NULL, marked INTEGER NOT NULL,
-  rejected INTEGER NOT NULL, name TEXT NOT NULL, sightings BLOB NOT NULL, picture BLOB NOT NULL);
+  rejected INTEGER NOT NULL, name TEXT NOT NULL, sightings BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS pictures (event INTEGER PRIMARY KEY REFERENCES events ON DELETE CASCADE,
+  picture BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS events_of_session ON events (session, ended);
 CREATE INDEX IF NOT EXISTS events_by_age ON events (ended);
 """,
 )
 _SESSION = "sessions.key, sessions.source, sessions.name, day, model, width, height"
+_WRITTEN = ("ended", "label", "tracks", "numbers", "still", '"where"', "marked", "rejected", "name", "sightings")
 _EVENT = 'events.id, label, tracks, numbers, still, "where", marked, rejected, events.name, sightings'
 
 PictureOf = Callable[[Event], bytes | None]
@@ -93,20 +96,25 @@ class LiveArchive:
         since = _moment(one.session.day, one.event.start_s)
         known = [_event(row, one.session) for row in database.execute(select, (session, since)).fetchall()]
         same = [before for before in known if before is not None and is_same(before.event, one.event)]
-        event, picture = thinned(one.event), b""
-        if all(before.event.max_score < event.max_score for before in same):
-            picture = picture_of(one.event) or b""
+        event = thinned(one.event)
         for before in same:
             event = joined(before.event, event)
         numbers = tuple(dict.fromkeys(number for part in (*same, one) for number in part.numbers))
         kept = replace(one, event=event, numbers=numbers)
-        if not picture and same:
+        if same:
             best = max(same, key=lambda before: before.event.max_score)
-            picture = database.execute("SELECT picture FROM events WHERE id = ?", (best.id,)).fetchone()[0]
-        database.executemany("DELETE FROM events WHERE id = ?", [(before.id,) for before in same])
-        values = (same[0].id if same else None, session, *_row(kept), picture)
-        added = database.execute(f"INSERT INTO events VALUES ({', '.join('?' * len(values))})", values)
-        return replace(kept, id=int(added.lastrowid or 0))
+            kept = replace(kept, id=best.id)
+            gone = [(before.id,) for before in same if before is not best]
+            database.executemany("DELETE FROM events WHERE id = ?", gone)
+            columns = ", ".join(f"{name} = ?" for name in _WRITTEN)
+            database.execute(f"UPDATE events SET {columns} WHERE id = ?", (*_row(kept), best.id))
+        else:
+            values = (session, *_row(kept))
+            added = database.execute(f"INSERT INTO events VALUES (NULL, {', '.join('?' * len(values))})", values)
+            kept = replace(kept, id=int(added.lastrowid or 0))
+        if all(before.event.max_score < event.max_score for before in same) and (picture := picture_of(one.event)):
+            database.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?)", (kept.id, picture))
+        return kept
 
     def of(self, source: str | None = None) -> tuple[KeptEvent, ...]:
         """Returns the events of a source, or of all, in the order in which they ended.
@@ -134,7 +142,7 @@ class LiveArchive:
         if not self._path.exists():
             return None
         with self._database() as database:
-            row = database.execute("SELECT picture FROM events WHERE id = ?", (event,)).fetchone()
+            row = database.execute("SELECT picture FROM pictures WHERE event = ?", (event,)).fetchone()
         return bytes(row[0]) if row is not None and isinstance(row[0], bytes) and row[0] else None
 
     def say(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
@@ -195,8 +203,9 @@ class LiveArchive:
 
 def _too_many(database: sqlite3.Connection) -> list[tuple[int]]:
     """The events beyond what is kept at most: the oldest, those that matter to somebody last."""
-    size = "length(sightings) + length(picture)"
-    select = f"SELECT id, {size} FROM events ORDER BY (marked OR name <> '') DESC, ended DESC"
+    size = "length(sightings) + ifnull(length(picture), 0)"
+    order = "(marked OR name <> '') DESC, ended DESC"
+    select = f"SELECT id, {size} FROM events LEFT JOIN pictures ON event = id ORDER BY {order}"
     count = total = 0
     gone = []
     for event, used in database.execute(select):

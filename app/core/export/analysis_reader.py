@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.core.errors import AppError
 from app.core.export.card_trial import FRAMES, try_card
 from app.core.export.source_facts import open_export_source
 from app.core.file_types import is_sequence
@@ -76,18 +77,24 @@ class AnalysisReader:
 
     Raises:
         AppError: It cannot be read.
-        RuntimeError: The card fails.
     """
 
     def __init__(self, path: Path, card: Card, check: Callable[[], None] = lambda: None) -> None:
         self._path, self._check = path, check
-        self._reader: VideoReader = CardReader(path, card, self._again)
+        self._reader = self._opened(card)
         self.info: SourceInfo = self._reader.info
         self.start_s, self.lead_s = self._reader.start_s, self._reader.lead_s
         self.conversion: FrameConversion = self._reader.conversion
         self._notes: tuple[str, ...] = ()
         self._count = 0
         self._last_s: Fraction | None = None
+
+    def _opened(self, card: Card) -> VideoReader:
+        try:
+            return CardReader(self._path, card, self._again)
+        except (AppError, RuntimeError) as error:
+            log.info("%s: %s", self._path.name, error)
+            return VideoReader(self._path)
 
     @property
     def broken_packets(self) -> int:

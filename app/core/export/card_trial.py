@@ -9,9 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from app.core.errors import AppError
 from app.core.frames import DecodedFrame, ImageBGR
+from app.core.motion.likeness import small_copy
+from app.core.motion.stillness import Gray
 from app.core.sources.card import Card, CardLostError, CardReader
 from app.core.sources.image_sequence import FrameReader
 from app.core.sources.video import VideoReader
@@ -28,9 +31,9 @@ class CardTrial:
     """The outcome for one video.
 
     Attributes:
-        host_fps: Frames a second by the processor; 0 where that was not measured.
+        host_fps: Frames a second by the processor, each with its small grey copy; 0 where that was not measured.
         card_fps: ... and by the card.
-        off: Grey levels between both, mean of the worst frame that was compared.
+        off: Grey levels between both, mean of the worst frame: small and grey all of them, whole and in colour some.
         refusal: Why the card is not used; "" where it is.
     """
 
@@ -42,9 +45,10 @@ class CardTrial:
 
 @dataclass(frozen=True, slots=True)
 class _Beginning:
-    """The first frames: their times, those that are compared, frames a second, and whether all could be decoded."""
+    """The first frames: their times, all of them small, some whole, frames a second, whether all could be decoded."""
 
     times: tuple[Fraction, ...]
+    small: tuple[Gray, ...]
     kept: tuple[DecodedFrame, ...]
     fps: float
     is_sound: bool
@@ -76,7 +80,8 @@ def _compared(host: _Beginning, there: _Beginning) -> CardTrial:
         return replace(trial, refusal="frames do not stay on the card")
     if not there.is_sound or there.times != host.times:
         return replace(trial, refusal="other frames come from the card")
-    trial = replace(trial, off=max(_off(*both) for both in zip(host.kept, there.kept, strict=True)))
+    whole = [(one.image_bgr, two.image_bgr) for one, two in zip(host.kept, there.kept, strict=True)]
+    trial = replace(trial, off=max(_off(*both) for both in (*whole, *zip(host.small, there.small, strict=True))))
     if trial.off > _MOST_OFF:
         return replace(trial, refusal="frames look different from the card")
     return trial if there.fps > host.fps else replace(trial, refusal="the processor is faster")
@@ -91,21 +96,21 @@ def _beginning(open_reader: Callable[[], FrameReader]) -> _Beginning:
     reader = open_reader()
     try:
         times: list[Fraction] = []
+        small: list[Gray] = []
         kept: list[DecodedFrame] = []
         begun = time.perf_counter()
         while len(times) < FRAMES and (frame := reader.read_frame()) is not None:
             if len(times) in _COMPARED:
                 kept.append(frame)
             times.append(frame.pts_s)
+            small.append(small_copy(frame.image))
             if len(times) == 1:
                 begun = time.perf_counter()
         fps = (len(times) - 1) / max(time.perf_counter() - begun, 1e-6)
-        return _Beginning(tuple(times), tuple(kept), fps, reader.broken_packets == 0)
+        return _Beginning(tuple(times), tuple(small), tuple(kept), fps, reader.broken_packets == 0)
     finally:
         reader.close()
 
 
-def _off(one: DecodedFrame, two: DecodedFrame) -> float:
-    if one.size != two.size:
-        return 255.0
-    return float(np.abs(one.image_bgr.astype(np.int16) - two.image_bgr).mean())
+def _off(one: npt.NDArray[np.uint8], two: npt.NDArray[np.uint8]) -> float:
+    return float(np.abs(one.astype(np.int16) - two).mean()) if one.shape == two.shape else 255.0

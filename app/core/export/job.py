@@ -108,15 +108,7 @@ class ExportJob:
             self._meter,
             resolved_interval(self.request.detect_every, facts.fps),
         )
-        waiting = max(2, min(_MAX_WAITING, _WAITING_BYTES // facts.frame_bytes))
-        frames, found, place = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting), Channel[str](1)
-        with self._lock:
-            self._channels = (frames, found, place)
-        workers = (
-            Worker("export-read", lambda _: self._read(frames, place), self._fail),
-            Worker("export-detect", lambda _: stage.run(self._open_detector, frames, found, place), self._fail),
-            Worker("export-write", lambda _: self._write(found, facts), self._fail),
-        )
+        workers = self._workers(stage, facts)
         for worker in workers:
             worker.start()
         try:
@@ -132,6 +124,17 @@ class ExportJob:
         report = self._report(time.monotonic() - started)
         record_finished(self.request, report)  # behind the kept detections, which become a little larger
         return report if report.cache is None else replace(report, cache_bytes=report.cache.stat().st_size)
+
+    def _workers(self, stage: ExportDetectStage, facts: SourceFacts) -> tuple[Worker, ...]:
+        waiting = max(2, min(_MAX_WAITING, _WAITING_BYTES // facts.frame_bytes))
+        frames, found, place = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting), Channel[str](1)
+        with self._lock:
+            self._channels = (frames, found, place)
+        return (
+            Worker("export-read", lambda _: self._read(frames, place), self._fail),
+            Worker("export-detect", lambda _: stage.run(self._open_detector, frames, found, place), self._fail),
+            Worker("export-write", lambda _: self._write(found, facts), self._fail),
+        )
 
     def cancel(self) -> None:
         """Stop soon; ``run`` then raises ``ExportCancelledError``. Before or after the run it does no harm."""

@@ -14,14 +14,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 
 from app.core.channels import LatestSlot
 from app.core.errors import ExplainedError
 from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
-from app.core.live.capture import CaptureStage, SourceFactory, seconds
+from app.core.live.capture import SourceFactory, seconds
 from app.core.live.detect import DetectorFactory
 from app.core.live.detection_side import DetectionSide
 from app.core.live.events import (
@@ -35,25 +34,15 @@ from app.core.live.events import (
     StateChanged,
 )
 from app.core.live.source_listener import SessionSide, SourceListener
+from app.core.live.source_side import SourceSide, WantedSource
 from app.core.models import open_model
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import CAMERA, SourceOptions
 from app.core.sources.uri import open_source
 from app.core.stats import LiveStats, StatsRecorder
-from app.core.workers import Worker, join_all
+from app.core.workers import join_all
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Following:
-    """A source that was asked for, and what to detect in it."""
-
-    uri: str
-    model: ModelSettings
-    detection: DetectionSettings
-    capture: CaptureStage
-    listener: SourceListener
 
 
 class LiveSession:
@@ -75,16 +64,14 @@ class LiveSession:
         source_factory: SourceFactory = open_source,
     ) -> None:
         self._on_event = on_event
-        self._source_factory = source_factory
         # Held while events are told, so that they come in order; reentrant, since a callback may call back.
         self._lock = threading.RLock()
         self._state = LiveState.IDLE
         self._stats = StatsRecorder()
-        self._side = DetectionSide(on_results_ready, self._tell, self._lock, self._stats, detector_factory)
-        self._capture: CaptureStage | None = None
+        told = SessionSide(self._source_opened, self._source_failed, self._source_says)
+        self._sources = SourceSide(told, source_factory)
+        self._detection = DetectionSide(on_results_ready, self._tell, self._lock, self._stats, detector_factory)
         self._uri = ""
-        self._next: _Following | None = None  # takes the capture's place once it is open
-        self._retired: list[Worker] = []  # threads of sources that were replaced, as long as they run
         self._info: SourceInfo | None = None
         self._painted: tuple[int, int] | None = None
         self._drops_before = 0
@@ -104,17 +91,17 @@ class LiveSession:
     @property
     def results(self) -> LatestSlot[FrameResult]:
         """The newest frame with what was found in it. Ask anew after each ``start``."""
-        return self._side.route.results
+        return self._detection.route.results
 
     @property
     def position_s(self) -> Fraction | None:
         """Time of the newest frame of a file; None for a live source."""
-        frame = self._side.route.last
+        frame = self._detection.route.last
         return frame.pts_s if frame is not None else None
 
     def stats(self) -> LiveStats:
         """Speeds, ages and drops of this source."""
-        return self._stats.snapshot(time.monotonic_ns(), self._side.route.drops - self._drops_before)
+        return self._stats.snapshot(time.monotonic_ns(), self._detection.route.drops - self._drops_before)
 
     def mark_painted(self, result: FrameResult) -> None:
         """``result`` is on the screen; painting its frame again (a resize, a slider, newer boxes) does not count."""
@@ -135,49 +122,35 @@ class LiveSession:
             (``SourceReplaced``, ``ReplacementFailed``). Not where both may want the same device.
         """
         with self._lock:
-            self._drop_next()
-            listener = SourceListener(SessionSide(self._source_opened, self._source_failed, self._source_says))
-            stage = CaptureStage(uri, options, listener, self._source_factory)
-            following = _Following(uri, model, detection, stage, listener)
+            self._sources.drop_next()
+            wanted = self._sources.make(uri, options, model, detection)
             goes_on = self._may_go_on_before(uri)
             if goes_on:
-                self._next = following
+                self._sources.wait_for(wanted)
             else:
-                self._take(following)
-            stage.start()
+                self._take(wanted)
+            wanted.capture.start()
             return goes_on
 
     def keep_source(self) -> None:
         """Go on with the present source, and give up what ``start`` is still opening in its place."""
         with self._lock:
-            self._drop_next()
+            self._sources.drop_next()
 
     def _may_go_on_before(self, uri: str) -> bool:
         is_open = self._info is not None and self._state in (LiveState.RUNNING, LiveState.PAUSED, LiveState.STALLED)
         cameras = uri.startswith(CAMERA) and self._uri.startswith(CAMERA)
         return is_open and uri != self._uri and not cameras
 
-    def _take(self, following: _Following) -> None:
+    def _take(self, wanted: WantedSource) -> None:
         """Have this source from now on; the one before ends."""
-        uri, model, detection = following.uri, following.model, following.detection
-        self._side.look_at(uri, model, detection)
-        if self._capture is not None:
-            self._retire(self._capture)
-        self._info, self._uri = None, uri
-        following.listener.attach(self._side.route, self._stats)
+        self._detection.look_at(wanted.uri, wanted.model, wanted.detection)
+        self._sources.replace(wanted.capture)
+        self._info, self._uri = None, wanted.uri
+        wanted.listener.attach(self._detection.route, self._stats)
         self._stats.clear()
-        self._drops_before = self._side.route.drops
-        self._capture = following.capture
+        self._drops_before = self._detection.route.drops
         self._set_state(LiveState.STARTING)
-
-    def _drop_next(self) -> None:
-        following, self._next = self._next, None
-        if following is not None:
-            self._retire(following.capture)
-
-    def _retire(self, capture: CaptureStage) -> None:
-        capture.stop()
-        self._retired = [worker for worker in (*self._retired, *capture.workers) if worker.alive]
 
     def stop(self, deadline_s: float = 3.0) -> bool:
         """End everything, waiting up to ``deadline_s`` (0: not at all); True when all threads have ended.
@@ -185,15 +158,11 @@ class LiveSession:
         A thread that is stuck in a driver is left behind; it ends when the driver lets it.
         """
         with self._lock:
-            capture = self._capture
-            if capture is None:
+            if self._sources.transport is None:
                 return True
             self._set_state(LiveState.STOPPING)
-            self._drop_next()
-            capture.stop()
-            workers = (*self._retired, *capture.workers, *self._side.stop())
-            self._capture = self._info = None
-            self._retired = []
+            workers = (*self._sources.stop(), *self._detection.stop())
+            self._info = None
         if deadline_s > 0:
             join_all(workers, deadline_s)
         with self._lock:
@@ -203,55 +172,57 @@ class LiveSession:
     def pause(self) -> None:
         """Keep the present frame. A camera or stream is read on, so that ``resume`` shows what is now."""
         with self._lock:
-            if self._capture is not None and self._state in (LiveState.RUNNING, LiveState.STARTING, LiveState.STALLED):
-                self._capture.transport.set_paused(True)
+            transport, changes = self._sources.transport, (LiveState.RUNNING, LiveState.STARTING, LiveState.STALLED)
+            if transport is not None and self._state in changes:
+                transport.set_paused(True)
                 if self._state is LiveState.RUNNING:
                     self._set_state(LiveState.PAUSED)
 
     def resume(self) -> None:
         """Go on; after the end of a file, from its start."""
         with self._lock:
-            if self._capture is not None and self._state in (LiveState.PAUSED, LiveState.STARTING, LiveState.STALLED):
-                self._capture.transport.set_paused(False)
+            transport, changes = self._sources.transport, (LiveState.PAUSED, LiveState.STARTING, LiveState.STALLED)
+            if transport is not None and self._state in changes:
+                transport.set_paused(False)
                 if self._state is LiveState.PAUSED:
                     self._set_state(LiveState.RUNNING)
 
     def seek(self, pts_s: Fraction | float) -> None:
         """Show the frame at that time, paused or playing on from there."""
         with self._lock:
-            if self._capture is not None and (self._info is None or self._info.seekable):
-                self._capture.transport.seek(seconds(pts_s))
+            if (transport := self._sources.transport) is not None and (self._info is None or self._info.seekable):
+                transport.seek(seconds(pts_s))
 
     def step(self, frames: int) -> None:
         """Pause, and show the frame that many after (negative: before) the present one."""
         with self._lock:
             self.pause()
-            if self._capture is not None and self._info is not None and self._info.seekable:
-                self._capture.transport.step(frames)
+            if (transport := self._sources.transport) is not None and self._info is not None and self._info.seekable:
+                transport.step(frames)
 
     def set_loop(self, loop: bool) -> None:
         """Sets whether a file begins again at its end."""
         with self._lock:
-            if self._capture is not None:
-                self._capture.transport.set_loop(loop)
+            if (transport := self._sources.transport) is not None:
+                transport.set_loop(loop)
 
     # -- detector ---------------------------------------------------------------------------------------------------
 
     def set_iou(self, iou: float) -> None:
         """Sets the NMS limit of the frames to come; the present one is filtered by its candidates."""
         with self._lock:
-            self._side.set_iou(iou)
+            self._detection.set_iou(iou)
 
     def set_threshold(self, threshold: float) -> None:
         """Show detections from this score on; only a low one matters here, see ``detector.detections.floor_for``."""
         with self._lock:
-            self._side.set_threshold(threshold)
+            self._detection.set_threshold(threshold)
 
     def set_smoothing(self, mode: str) -> None:
         """Sets whether boxes follow the motion between the runs of the detector: "auto", "on" or "off"."""
         with self._lock:
             self._smoothing = mode
-            self._side.set_smoothing(self._smoothing_of(self._info))
+            self._detection.set_smoothing(self._smoothing_of(self._info))
 
     def _smoothing_of(self, info: SourceInfo | None) -> str:
         return "off" if info is not None and info.kind in ("image", "folder") else self._smoothing
@@ -259,46 +230,46 @@ class LiveSession:
     def set_masks(self, masks: Masks) -> None:
         """Sets the areas in which no object is followed; what is shown of a frame is for its viewer to decide."""
         with self._lock:
-            self._side.set_masks(masks)
+            self._detection.set_masks(masks)
 
     def rest(self, resting: bool) -> None:
         """Sets whether the detector leaves the computer to others: frames then come without detections."""
         with self._lock:
-            self._side.rest(resting)
+            self._detection.rest(resting)
 
     def look_again(self) -> None:
         """Show what is kept of the present video, if an export or analysis has left it meanwhile."""
         with self._lock:
-            self._side.look_again()
+            self._detection.look_again()
 
     def switch_model(self, model: ModelSettings) -> None:
         """Change to another model; the view goes on meanwhile, and the old one is kept until the new one runs."""
         with self._lock:
-            self._side.switch_model(model)
+            self._detection.switch_model(model)
 
     # -- from the stages --------------------------------------------------------------------------------------------
 
     def _source_opened(self, listener: SourceListener, info: SourceInfo) -> None:
         with self._lock:
-            following = self._next
-            if following is not None and following.listener is listener:
-                self._next = None
-                self._tell(SourceReplaced(following.uri))
-                self._take(following)
+            wanted = self._sources.take_next(listener)
+            if wanted is not None:
+                self._tell(SourceReplaced(wanted.uri))
+                self._take(wanted)
             if not listener.is_present:
                 return
             self._info = info
-            self._side.set_smoothing(self._smoothing_of(info))
+            self._detection.set_smoothing(self._smoothing_of(info))
             self._tell(SourceOpened(info))
-            if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
-                self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)
+            transport = self._sources.transport
+            if self._state in (LiveState.STARTING, LiveState.STALLED) and transport is not None:
+                self._set_state(LiveState.PAUSED if transport.paused else LiveState.RUNNING)
 
     def _source_failed(self, listener: SourceListener, error: ExplainedError) -> None:
         with self._lock:
-            following = self._next
-            if following is not None and following.listener is listener:
-                self._drop_next()
-                self._tell(ReplacementFailed(following.uri, error.message, error.hint, error))
+            wanted = self._sources.take_next(listener)
+            if wanted is not None:
+                self._sources.retire(wanted.capture)
+                self._tell(ReplacementFailed(wanted.uri, error.message, error.hint, error))
             else:
                 self._source_says(listener, SourceTrouble(error.message, error.hint, False, error), LiveState.FAILED)
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ _DATA = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.jsonl")
 _DATA_BEGINS = b'{"frame": '
 _LOOKED_AT = 2**20
 _DAY_S = 86_400.0
+_BOX_HEAD = 16
 _GB = 10**9
 _BARREN = 4096
 """A part without a signature that is no longer than this was killed before its first second was over."""
@@ -148,23 +149,35 @@ def finish_interrupted(folder: Path) -> list[Path]:
     Raises:
         AppError: One cannot be finished.
     """
+    parts = sorted(folder.glob(f"*{PART_SUFFIX}")) if folder.is_dir() else []
+    return finish_left(part.with_name(part.name.removesuffix(PART_SUFFIX)) for part in parts)
+
+
+def finish_left(targets: Iterable[Path]) -> list[Path]:
+    """Like ``finish_interrupted``, for certain files, of which some may not be there."""
     finished: list[Path] = []
-    for part in sorted(folder.glob(f"*{PART_SUFFIX}")) if folder.is_dir() else []:
-        target = part.with_name(part.name.removesuffix(PART_SUFFIX))
+    for target in targets:
         try:
-            if _DATA.fullmatch(target.name) and _is_data(part):
-                _take_over(target)
-            elif not _VIDEO.fullmatch(target.name):
-                continue
-            elif is_recording(part):
-                finished.append(_take_over(target))
-            elif part.is_file() and part.stat().st_size <= _BARREN:
-                remove_abandoned_part(target)
+            if (path := _finish(target)) is not None:
+                finished.append(path)
         except LockedError:
             continue
         except OSError as error:
             raise explain_write_error(error, target) from error
     return finished
+
+
+def _finish(target: Path) -> Path | None:
+    """Returns the recording that was finished; None where there is none."""
+    part = part_path(target)
+    if _DATA.fullmatch(target.name) and _is_data(part):
+        _take_over(target)
+    elif _VIDEO.fullmatch(target.name) and part.is_file():
+        if is_recording(part) and _holds_media(part, target.suffix):
+            return _take_over(target)
+        if is_recording(part) or part.stat().st_size <= _BARREN:
+            remove_abandoned_part(target)
+    return None
 
 
 def _take_over(target: Path) -> Path:
@@ -199,16 +212,29 @@ def _whole_lines(file: BinaryIO) -> int:
 
 
 def _whole_boxes(file: BinaryIO) -> int:
-    """Returns how long the file is up to the end of its last complete box (ISO/IEC 14496-12, 4.2)."""
+    """Returns how long the file is up to the end of its last complete box."""
+    return max((end for _, _, end in _boxes(file)), default=0)
+
+
+def _holds_media(part: Path, suffix: str) -> bool:
+    """Whether there is a frame in it, as far as that can be told: MP4 and QuickTime have a box for them."""
+    if suffix not in (".mp4", ".mov"):
+        return True
+    with open_regular(part) as file:
+        return any(kind == b"mdat" and end - begin > _BOX_HEAD for kind, begin, end in _boxes(file))
+
+
+def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Type, begin and end of each complete box (ISO/IEC 14496-12, 4.2)."""
     length = file.seek(0, os.SEEK_END)
     at = 0
-    while at + 16 <= length:
+    while at + 8 <= length:
         file.seek(at)
-        head = file.read(16)
+        head = file.read(_BOX_HEAD)
         size = int.from_bytes(head[:4], "big")
         if size == 1:
             size = int.from_bytes(head[8:], "big")
         if size < 8 or at + size > length:
             break
+        yield head[4:8], at, at + size
         at += size
-    return at

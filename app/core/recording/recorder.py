@@ -18,7 +18,7 @@ from app.core.errors import AppError
 from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
 from app.core.recording.clip import Clip
 from app.core.recording.data_beside import DataBeside
-from app.core.recording.folder import finish_interrupted, keep_within, recording_stem
+from app.core.recording.folder import DATA_SUFFIX, finish_interrupted, finish_left, keep_within, recording_stem
 from app.core.recording.inbox import End, Inbox
 from app.core.recording.packet_clock import PacketClock, TimedPacket
 from app.core.recording.pre_roll import PreRoll
@@ -143,13 +143,12 @@ class Recorder:
             else:
                 item()
 
-    def _finish_interrupted(self, clip: Clip | None = None) -> None:
-        """Finishes what was left behind, ``clip`` among it."""
+    def _finish_interrupted(self) -> None:
+        """Finishes what an earlier run left."""
         for folder, kind in self._folders():
             try:
                 for path in finish_interrupted(folder):
-                    known = clip is not None and path == clip.file.path
-                    self._tell(FileFinished(path, kind, 0, 0.0, tuple(clip.events) if clip and known else ()))
+                    self._tell(FileFinished(path, kind, 0, 0.0))
             except AppError as error:
                 log.warning("%s", error.message)
 
@@ -278,15 +277,27 @@ class Recorder:
         clip, self._clip = self._clip, None
         if segment is not None:
             segment.abandon()
+            self._finish_left(segment.path, "recording", self._segment_ns, float(segment.seconds))
+            self._finish_left(segment.path.with_suffix(DATA_SUFFIX), "recording", 0, 0.0)
         if clip is not None:
             clip.file.abandon()
+            self._finish_left(clip.file.path, "clip", clip.began_ns, float(clip.file.seconds), tuple(clip.events))
             if cut_short := clip.cut_short(_LOST_NS):
                 self._tell(ClipFailed(cut_short))
         if not self._paused:
             self._tell(RecordingPaused(error.message, error.hint))
         self._paused = True
         self._look_at_ns = now_ns + _TRY_AGAIN_NS
-        self._finish_interrupted(clip)
+
+    def _finish_left(
+        self, target: Path, kind: Kind, began_ns: int, seconds: float, events: tuple[int, ...] = ()
+    ) -> None:
+        """Finishes a file of ours that could not be ended; other recorders may write to its folder."""
+        try:
+            for path in finish_left([target]):
+                self._tell(FileFinished(path, kind, began_ns, seconds, events))
+        except AppError as error:
+            log.warning("%s", error.message)
 
     def _may_go_on(self, packet: MediaPacket) -> bool:
         is_key = packet.track == VIDEO and packet.is_key

@@ -52,7 +52,7 @@ class FileFinished:
         path: It.
         kind: What it is.
         began_ns: ``time.monotonic_ns()`` at which its first frame arrived.
-        seconds: Time of its last frame.
+        seconds: Time of its last frame; up to 2 s less may be there where it could not be ended.
         events: What it shows, of a clip.
     """
 

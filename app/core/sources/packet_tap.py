@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from fractions import Fraction
 from typing import Any
 
@@ -41,12 +40,16 @@ class PacketTap:
         self._has_clock = container.format.name not in _CLOCKLESS
         self._begun = self._refused = False
 
-    def take(self, packet: av.Packet[Any]) -> None:
-        """Passes on a packet of one of ``streams``, from the first key frame on."""
+    def take(self, packet: av.Packet[Any], arrived_ns: int) -> None:
+        """Passes on a packet of one of ``streams``, from the first key frame on.
+
+        Args:
+            packet: As it came.
+            arrived_ns: ``time.monotonic_ns()`` when it was here.
+        """
         track = VIDEO if packet.stream.index == self.streams[0].index else SOUND
         if not packet.size or self._refused or track >= len(self.streams):
             return
-        arrived_ns = time.monotonic_ns()
         if not self._begun and not (track == VIDEO and packet.is_keyframe and self._begin(packet)):
             return
         base = packet.time_base

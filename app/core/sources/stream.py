@@ -211,8 +211,6 @@ class StreamSource:
                 if packet is None:
                     return None
                 self._note_replay(packet)
-                if self._tap is not None and packet.pts not in self._replayed:
-                    self._tap.take(packet)
                 asked_ns += self._decode(packet)  # decoding is no waiting
             raw = self._decoded.popleft()
             captured_ns = time.monotonic_ns()
@@ -226,10 +224,15 @@ class StreamSource:
             return frame_from_bgra(image, index, None, captured_ns)
 
     def _decode(self, packet: av.Packet[av.VideoStream]) -> int:
-        """Adds the packet's frames to those that wait, and returns how long it took, in nanoseconds."""
+        """Adds the packet's frames to those that wait, and returns how long it took, in nanoseconds.
+
+        The tap takes what is not damaged, as the last packet of a connection that broke often is.
+        """
         came_ns = time.monotonic_ns()
         try:
             self._decoded.extend(frame for frame in self._decoder.decode(packet) if frame.pts not in self._replayed)
+            if self._tap is not None and packet.pts not in self._replayed:
+                self._tap.take(packet, came_ns)
         except av.FFmpegError:
             log.debug("a damaged packet was skipped")
         return time.monotonic_ns() - came_ns
@@ -261,7 +264,7 @@ class StreamSource:
                 if packet.stream.index == self._stream.index:
                     return packet
                 if self._tap is not None:
-                    self._tap.take(packet)
+                    self._tap.take(packet, time.monotonic_ns())
             raise TimeoutError
         except StopIteration:
             if self._remote is not None and self._remote.complete:

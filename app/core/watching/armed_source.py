@@ -47,6 +47,7 @@ class ArmedSource:
         self._keeping = SourceKeeping(name, request, tell, alarm, look, fps)
         self._results: LatestSlot[FrameResult] = LatestSlot()
         self._orders: deque[Callable[[], None]] = deque()
+        self._seen: FrameResult | None = None
         self._unseen_ns = 0
         self._finish_s = 0.0
         self._worker = Worker("watch", self._run, self._broken)
@@ -63,9 +64,11 @@ class ArmedSource:
         return self._keeping.dropped
 
     def take(self, result: FrameResult) -> None:
-        """Looks at a frame; those in which motion brought the boxes say nothing new."""
-        if not result.followed:
-            self._results.put(result)
+        """Looks at a frame, or where motion brought the boxes at the earlier one that the detector has looked at."""
+        seen = result.seen if result.followed else result
+        if seen is not None and seen is not self._seen:
+            self._seen = seen
+            self._results.put(seen)
 
     def lost(self) -> None:
         """The source is lost."""

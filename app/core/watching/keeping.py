@@ -1,7 +1,4 @@
-"""The events of one source with all that is made of it: recordings, clips, pictures, a virtual camera.
-
-Owned by ``ssdv-watch``.
-"""
+"""The events of one source with all that is kept of it: recordings, clips, pictures. Owned by ``ssdv-watch``."""
 
 from __future__ import annotations
 
@@ -10,11 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from app.core.alarms.message import AlarmMessage
-from app.core.alarms.objects import Look
 from app.core.errors import AppError
-from app.core.frames import FrameResult
+from app.core.frames import FrameResult, ImageBGR
 from app.core.recording.drawn import DrawnFrames
-from app.core.recording.frame_encoder import ImageMaker
 from app.core.recording.recorder import Recorder
 from app.core.recording.source_recording import SourceRecording
 from app.core.records.frame_record import FrameRecord
@@ -76,20 +71,20 @@ class SourceKeeping:
     def look(self, result: FrameResult) -> None:
         """Takes a frame that the detector has looked at."""
         look = self.events.look(result)
-        frame = result.frame
+        frame, frames = result.frame, self._frames
+
+        def draw() -> ImageBGR:
+            return frames.draw(result, look.shown, look.numbers)
+
         if self._drawn is not None:
-            self._drawn.image(frame.captured_ns, self._drawing(result, look))
+            self._drawn.image(frame.captured_ns, draw)
         if self._camera is not None:
-            self._camera.show(self._drawing(result, look))
+            self._camera.show(draw)
         if result.candidates is not None:
             record = FrameRecord(frame.index, Fraction(0), look.shown, result.labels, look.numbers)
             for recording in (self.clean, self._drawn):
                 if recording is not None:
                     recording.recorder.data(frame.captured_ns, record)
-
-    def _drawing(self, result: FrameResult, look: Look) -> ImageMaker:
-        frames = self._frames
-        return lambda: frames.draw(result, look.shown, look.numbers)
 
     def lost(self, now_s: float) -> None:
         """The source is lost."""

@@ -27,8 +27,8 @@ from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.sources.video import VideoReader
 from app.core.thresholds import iou_for, threshold_for
 from app.lab.bench.bench_report import ExportSpeed
-from app.lab.bench.clip import cut
 from app.lab.bench.rounds import BenchCancelledError
+from app.lab.bench.video_cut import cut
 from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector
 from detector.runtime.format_measurements import usable_cores

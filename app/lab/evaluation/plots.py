@@ -22,7 +22,7 @@ from app.core.charts import (
 )
 from app.core.files.atomic_file import write_atomically
 from app.core.files.write_errors import explain_write_error
-from app.lab.evaluation.counts import counts_at, pooled
+from app.lab.evaluation.mistake_counts import counts_at, pooled
 from app.lab.evaluation.mistakes import Kind, Mistakes
 from detector.evaluation.results import ClassResult, Curve, Evaluation, Floats, Result
 

@@ -15,9 +15,9 @@ from app.core.charts import layout, svg_element
 from app.core.charts.svg import escaped
 from app.core.files.atomic_file import write_atomically
 from app.core.html_page import cards, cell, facts, notes, number, page, table
-from app.lab.evaluation.counts import best_threshold, counts_at, pooled, total
 from app.lab.evaluation.gallery import Gallery
 from app.lab.evaluation.metric_text import COCO_TEXT, RULES
+from app.lab.evaluation.mistake_counts import best_threshold, counts_at, pooled, total
 from app.lab.evaluation.mistakes import Mistakes, find_mistakes
 from app.lab.evaluation.plots import (
     by_ap,

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.core.alarms.alarm_store import MAX_RULES, AlarmRule
 from app.ui.alarms.event_log import EventLog
@@ -17,10 +27,11 @@ from app.ui.widgets.texts import WrappedLabel
 _NO_SOURCE = "Open a camera, a stream or the screen: alarms go by what is seen live."
 _NO_RULES = "Say what is an event, such as a person in a zone for 3 s, and what it does."
 _OFF = "Not armed: nothing is watched for, kept or told."
+_LEAST_HEIGHT = 96
 _ALL_OFF = "Not armed. Tick a rule."
 
 
-class AlarmPanel(QFrame):
+class AlarmPanel(QScrollArea):
     """Shows rules and events of the present live source.
 
     Args:
@@ -75,7 +86,15 @@ class AlarmPanel(QFrame):
         buttons.setSpacing(4)
         for button in (self.add, self.edit, self.remove):
             buttons.addWidget(button, 1)
-        box = QVBoxLayout(self)
+        body = QWidget()
+        body.setObjectName("panelBody")
+        self.setWidget(body)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for view in (self.rules, self.log):
+            view.setMinimumHeight(_LEAST_HEIGHT)
+        box = QVBoxLayout(body)
         box.setContentsMargins(16, 16, 16, 16)
         box.setSpacing(8)
         box.addLayout(head)

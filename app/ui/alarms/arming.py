@@ -78,8 +78,8 @@ class Arming(QObject):
 
     def arm(
         self, info: SourceInfo, request: WatchRequest, wanted: Collection[str], ways: AlarmWays, look: OverlaySettings
-    ) -> None:
-        """Arms the present source.
+    ) -> int:
+        """Arms the present source, which is not armed yet.
 
         Args:
             info: It.
@@ -87,9 +87,10 @@ class Arming(QObject):
             wanted: How somebody is told, by ``Action.key``.
             ways: What these ways need.
             look: How boxes look.
+
+        Returns:
+            Which time it is armed.
         """
-        if self.armed or self.starting:
-            return
         self._times += 1
         number, self.starting = self._times, True
         notice = self._notice
@@ -107,6 +108,7 @@ class Arming(QObject):
 
         self._background.run("arm", lambda: _prepared(wanted, ways, notice), ready, refused)
         self.changed.emit()
+        return number
 
     def disarm(self) -> None:
         """Ends it; what was found is still told, and its clips are finished, in the background."""

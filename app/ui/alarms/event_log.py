@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QIcon, QImage, QKeyEvent, QPixmap
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QImage, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem
 
 from app.ui.alarms.notice import picture_of
@@ -29,12 +28,13 @@ class EventLog(QListWidget):
         background: Reads the pictures.
     """
 
+    asked = Signal(object)
+    """Path of a clip or picture to be shown."""
+
     def __init__(self, background: Background) -> None:
         super().__init__()
         self._background = background
         self._items: dict[_Key, QListWidgetItem] = {}
-        self.open_file: Callable[[Path], None] = _open_file
-        """Shows a file in the system's own program."""
         self.setAccessibleName("What happened")
         self.setIconSize(_PICTURE)
         self.setUniformItemSizes(True)
@@ -70,7 +70,7 @@ class EventLog(QListWidget):
         """Play the clip of an event, or show its picture."""
         path = self.clip_of(item) or item.data(_EVENT)["snapshot"]
         if path:
-            self.open_file(Path(path))
+            self.asked.emit(Path(path))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         item = self.currentItem()
@@ -102,7 +102,3 @@ class EventLog(QListWidget):
     def _word(self, item: QListWidgetItem) -> None:
         item.setText(event_text(item.data(_EVENT), bool(self.clip_of(item))))
         item.setToolTip(self.clip_of(item) or item.data(_EVENT)["snapshot"] or "")
-
-
-def _open_file(path: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +11,18 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.core.candidate_cache.store_facts import StoreFacts
 from app.core.errors import AppError, ExplainedError
-from app.core.events.index import EventIndex, IndexContent, IndexedVideo, find_moved, with_live
+from app.core.events.index import IndexContent, IndexedVideo, find_moved, with_live
 from app.core.events.index_filling import IndexSettings, analysed_below, entry_of, indexed
-from app.core.events.judgements import JudgementStore
+from app.core.events.judgements import Verdict
 from app.core.events.listing import ListedEvent, ListQuery, listed
-from app.core.events.live_archive import LiveArchive
+from app.core.events.saying import EventStores
 from app.core.events.scene_store import SceneStore
 from app.core.export.request import ExportReport
-from app.core.paths import event_index_file, judgements_file
+from app.ui.events.all_case import AllAnswers
 from app.ui.events.event_work import EventList
 from app.ui.services.background import Background
 from app.ui.services.bridge import Wake
+from app.ui.services.renewal import Renewal
 from app.ui.services.settings_model import SettingsModel
 
 _PUT_AFTER_MS = 1500
@@ -49,7 +51,7 @@ class AllEvents(QObject):
     Args:
         settings: Thresholds and overlap limit.
         background: Runs the workers.
-        archive: Has the events of live sources.
+        stores: The index, the events of live sources, and what was said of events.
     """
 
     made = Signal(object)
@@ -58,16 +60,21 @@ class AllEvents(QObject):
     """How many videos were found so far, and the one at work; "" at the end."""
     failed = Signal(object)
     """``ExplainedError``."""
+    said = Signal()
+    """Something was said of events, and is kept."""
+    not_kept = Signal(object)
+    """``ExplainedError``: what was said of an event cannot be remembered."""
     found = Signal(object, object)
     """Where a video lies now (None for nowhere), and the ``ListedEvent`` for which it was looked for."""
 
-    def __init__(self, settings: SettingsModel, background: Background, archive: LiveArchive) -> None:
+    def __init__(self, settings: SettingsModel, background: Background, stores: EventStores) -> None:
         super().__init__()
-        self._settings, self._background, self._archive = settings, background, archive
-        self._index = EventIndex(event_index_file())
+        self._settings, self._background, self._stores = settings, background, stores
+        self._index = stores.index
         self._query = ListQuery()
         self._content: IndexContent | None = None  # None: to be read again
-        self._active = self._busy = self._again = False
+        self._active = False
+        self._renewal = Renewal(background, "all-events", self._begin, self._done, self.failed.emit)
         self._stop = threading.Event()
         self._waiting: EventList | None = None
         self._put_rows: tuple[ListedEvent, ...] | None = None
@@ -99,34 +106,26 @@ class AllEvents(QObject):
         self._list()
 
     def _list(self) -> None:
+        self._renewal.ask()
+
+    def _begin(self) -> Callable[[], AllList] | None:
         if not self._active:
-            return
-        if self._busy:
-            self._again = True
-            return
-        self._busy, self._again = True, False
+            return None
         content, query = self._content, self._query
 
         def work() -> AllList:
-            known = with_live(self._index.read(), self._archive.of()) if content is None else content
+            known = with_live(self._index.read(), self._stores.archive.of()) if content is None else content
             return AllList(known, listed(known.events, known.labels, query))
 
-        def done(made: AllList) -> None:
-            self._busy = False
-            if self._again:
-                self._list()
-                return
+        return work
+
+    def _done(self, made: AllList, again: bool) -> None:
+        if not again:  # otherwise the content may be another by now
             self._content = made.content
             self.made.emit(made)
 
-        self._background.run("all-events", work, done, self._failed)
-
-    def _failed(self, error: ExplainedError) -> None:
-        self._busy = False
-        self.failed.emit(error)
-
     def _changed(self, _nothing: None = None) -> None:
-        self._content, self._again = None, self._busy
+        self._content = None
         self._list()
 
     # Filling
@@ -175,9 +174,16 @@ class AllEvents(QObject):
         """Look no further."""
         self._stop.set()
 
+    @property
+    def answers(self) -> AllAnswers:
+        """Finds the events of the list again, for a case."""
+        videos = () if self._content is None else self._content.videos
+        settings = self._index_settings()
+        return AllAnswers(videos, self._query.question, settings.iou_threshold, settings.scene_of, settings.said)
+
     def _index_settings(self) -> IndexSettings:
         current, settings = self._settings.current, self._settings
-        scenes, judgements = SceneStore(), JudgementStore(judgements_file())
+        scenes, judgements = SceneStore(), self._stores.judgements
 
         def threshold_of(facts: StoreFacts) -> float:
             return settings.threshold_of(facts.model).value
@@ -197,6 +203,20 @@ class AllEvents(QObject):
         self._folder_done(self._progress[0])
         if not isinstance(error, FillingStoppedError):
             self.failed.emit(error)
+
+    # Saying something of events
+
+    def say(self, said: Sequence[tuple[ListedEvent, Verdict]]) -> None:
+        """Remember what a person said of events of the list."""
+        content = self._content
+        if content is None or not said:
+            return
+
+        def kept(_: None) -> None:
+            self._changed()
+            self.said.emit()
+
+        self._background.run("judgements", lambda: self._stores.say(said, content.videos), kept, self.not_kept.emit)
 
     # Going there
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.core.counts import number_of
 from app.ui.events.all_events import AllList
-from app.ui.events.event_list import EventListView
-from app.ui.events.filter_bar import FilterBar
+from app.ui.events.list_page import ListPage
 from app.ui.services.video_thumbnails import VideoThumbnailMaker
-from app.ui.widgets.texts import ElidedLabel, WrappedLabel
+from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme
 
 _EMPTY = (
     "Videos that are looked at or analysed here are listed by themselves, and so is what cameras, streams and screens "
     "show. Add a folder of videos that were analysed elsewhere, by exports or the command line."
 )
-_NO_FIT = "No event is like that."
 
 
 class AllPanel(QWidget):
@@ -38,23 +36,14 @@ class AllPanel(QWidget):
     def __init__(self, theme: Theme, thumbnails: VideoThumbnailMaker) -> None:
         super().__init__()
         self.setObjectName("panelBody")
-        self.filters = FilterBar()
-        self.list = EventListView(theme, thumbnails)
+        self.page = ListPage(theme, thumbnails)
+        self.filters, self.list = self.page.filters, self.page.list
         self.list.setAccessibleName("Events of all videos")
-        self.count = QLabel()
-        self.count.setObjectName("muted")
-        self.nothing = WrappedLabel()
-        self.nothing.setObjectName("muted")
         self.state = ElidedLabel()
         self.add = QPushButton("Add folder…")
         self.add.setToolTip("List the events of analysed videos in a folder and below it")
         self.stop = QPushButton("Stop")
         self.stop.hide()
-        head = QVBoxLayout()
-        head.setContentsMargins(12, 0, 12, 0)
-        head.setSpacing(8)
-        for widget in (self.filters, self.count, self.nothing):
-            head.addWidget(widget)
         foot = QHBoxLayout()
         foot.setContentsMargins(12, 4, 12, 12)
         foot.setSpacing(8)
@@ -62,12 +51,11 @@ class AllPanel(QWidget):
         foot.addWidget(self.stop)
         foot.addWidget(self.add)
         box = QVBoxLayout(self)
-        box.setContentsMargins(0, 12, 0, 0)
-        box.setSpacing(8)
-        box.addLayout(head)
-        box.addWidget(self.list, 1)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addWidget(self.page, 1)
         box.addLayout(foot)
-        for widget in (self.filters, self.count, self.nothing):
+        for widget in (self.filters, self.page.count, self.page.nothing):
             widget.hide()  # until it is known what there is
         self.add.clicked.connect(self._choose)
         self.stop.clicked.connect(self.stopped)
@@ -78,15 +66,13 @@ class AllPanel(QWidget):
         zones = sorted({visit.zone for event in events for visit in event.zones})
         lines = sorted({crossing.line for event in events for crossing in event.crossings})
         self.filters.set_events(events, zones, lines)
-        self.list.show_events(made.listed, None)
+        is_any = bool(events)
+        self.page.show_events(made.listed, None, is_any, bool(made.content.videos))
         places = (number_of(len(made.content.videos), "video"), number_of(made.content.sources, "live source"))
         where = " and ".join(place for place in places if not place.startswith("0 "))
-        every = f"{number_of(len(events), 'event')} in {where}"
-        self.count.setText(every if len(made.listed) == len(events) else f"{len(made.listed)} of {every}")
-        self.count.setVisible(bool(where))
+        self.page.show_count(len(made.listed), events, f"{number_of(len(events), 'event')} in {where}", _EMPTY)
+        self.page.count.setVisible(bool(where))
         self.filters.setVisible(bool(where))
-        self.nothing.setText("" if made.listed else _NO_FIT if events else _EMPTY)
-        self.nothing.setVisible(not made.listed)
 
     def show_filling(self, count: int, name: str) -> None:
         """Show how far looking through a folder is; no name at its end."""

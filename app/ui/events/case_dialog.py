@@ -23,8 +23,7 @@ from PySide6.QtWidgets import (
 from app.core.counts import number_of
 from app.core.errors import ExplainedError
 from app.core.settings import OverlaySettings
-from app.ui.events.case_work import CaseCancelledError, CaseRequest, write
-from app.ui.events.event_work import EventList
+from app.ui.events.case_work import CaseCancelledError, CaseChoice, CaseRequest, write
 from app.ui.remedies import hint_of
 from app.ui.services.background import Background
 from app.ui.services.bridge import Wake
@@ -40,8 +39,7 @@ class CaseDialog(QDialog):
     """Writes one case.
 
     Args:
-        made: The list of events.
-        selected: Numbers of those that are selected.
+        choice: Of which events.
         overlay: How boxes look.
         background: Does the work.
         parent: Over which it opens.
@@ -52,30 +50,28 @@ class CaseDialog(QDialog):
 
     def __init__(
         self,
-        made: EventList,
-        selected: frozenset[int],
+        choice: CaseChoice,
         overlay: OverlaySettings,
         background: Background,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Make a case")
-        self._made, self._selected, self._overlay, self._background = made, selected, overlay, background
+        self._choice, self._overlay, self._background = choice, overlay, background
         self._stop = threading.Event()
         self._wake = Wake(self._show_progress)
         self._running = False
         self._folder: Path | None = None
         self._frames = self._total = 0
-        listed, video = made.listed, made.wanted.video
         words = WrappedLabel(
             "A folder that speaks for itself: a clip and a picture of each event, a table, a report to print, and the "
-            "SHA-256 of the video, the model and every file. Rejected events are listed as rejected."
+            "SHA-256 of each video, the model and every file. Rejected events are listed as rejected."
         )
         words.setObjectName("muted")
-        self.all = QRadioButton(f"All that are listed: {number_of(len(listed), 'event')}")
-        self.chosen = QRadioButton(f"Only what is selected: {number_of(len(selected), 'event')}")
+        self.all = QRadioButton(f"All that are listed: {number_of(choice.listed, 'event')}")
+        self.chosen = QRadioButton(f"Only what is selected: {number_of(choice.selected, 'event')}")
         self.folder = PathField("Folder")
-        self.folder.line.setText(str(video.with_name(f"{video.stem}.case")))
+        self.folder.line.setText(str(choice.folder))
         self.before, self.after = self._seconds("before"), self._seconds("after")
         self.line = WrappedLabel()
         self.bar = QProgressBar()
@@ -88,9 +84,9 @@ class CaseDialog(QDialog):
         self.open_folder.hide()
         self.cancel = QPushButton("Cancel")
         self._lay_out(words)
-        several = len(selected) > 1 or len(selected) == len(listed)
-        (self.chosen if several and selected else self.all).setChecked(True)
-        self.chosen.setEnabled(bool(selected))
+        several = choice.selected > 1 or choice.selected == choice.listed
+        (self.chosen if several and choice.selected else self.all).setChecked(True)
+        self.chosen.setEnabled(bool(choice.selected))
         self.folder.button.clicked.connect(self._choose_folder)
         self.make.clicked.connect(self._begin)
         self.cancel.clicked.connect(self.reject)
@@ -141,21 +137,27 @@ class CaseDialog(QDialog):
         if folder is None:
             self.line.setText("Name a folder.")
             return
-        numbers = self._selected if self.chosen.isChecked() else frozenset(row.number for row in self._made.listed)
         before, after = self.before.value(), self.after.value()
-        request = CaseRequest(folder, self._made, numbers, before, after, self._overlay)
+        request = CaseRequest(folder, self._choice, self.chosen.isChecked(), before, after, self._overlay)
         self._stop = threading.Event()
-        self._frames, self._total, self._running = 0, request.frames, True
+        self._frames = self._total = 0
+        self._running = True
         stop = self._stop
 
         def check() -> None:
             if stop.is_set():
                 raise CaseCancelledError("The case was cancelled.")
+
+        def begin(frames: int) -> None:
+            self._total = frames
+
+        def tick() -> None:
+            check()
             self._frames += 1
             self._wake.post()
 
         self._show_running("Writing the clips…")
-        self._background.run("case", lambda: write(request, check), self._done, self._failed)
+        self._background.run("case", lambda: write(request, check, tick, begin), self._done, self._failed)
 
     def _show_running(self, words: str) -> None:
         self._form.setEnabled(not self._running)

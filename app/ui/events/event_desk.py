@@ -11,17 +11,21 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from app.core.errors import ExplainedError
+from app.core.events.index import EventIndex
+from app.core.events.judgements import JudgementStore
 from app.core.events.listing import ListedEvent, ListQuery
 from app.core.events.live_archive import LiveArchive
+from app.core.events.saying import EventStores
 from app.core.events.scene import Scene
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.live.appearances import ClassRow
 from app.core.palette import class_colour
-from app.core.paths import live_events_file
+from app.core.paths import event_index_file, judgements_file, live_events_file
 from app.ui.events.all_events import AllEvents
 from app.ui.events.all_panel import AllPanel
 from app.ui.events.analyser import Analyser
-from app.ui.events.case_dialog import CaseDialog
+from app.ui.events.case_work import choice_of
+from app.ui.events.cases import Cases
 from app.ui.events.event_feed import EventFeed, FeedState
 from app.ui.events.event_panel import EventPanel
 from app.ui.events.event_picture import EventPicture
@@ -59,19 +63,20 @@ class EventDesk(QObject):
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
-        self._services, self._parent = services, parent
-        self.case: CaseDialog | None = None
-        """The dialog that was opened last."""
+        self._services = services
+        self.cases = Cases(services, parent)
         self.analyser = Analyser(services, self)
         self.thumbnails = VideoThumbnailMaker(services.background)
-        self.feed = EventFeed(services.controller, services.settings, services.background, self._scene_of)
-        archive = LiveArchive(live_events_file())
-        self.live = LiveFeed(services.controller, services.settings, services.background, self._scene_of, archive)
+        archive, judgements = LiveArchive(live_events_file()), JudgementStore(judgements_file())
+        stores = EventStores(EventIndex(event_index_file()), archive, judgements)
+        source = (services.controller, services.settings, services.background, self._scene_of)
+        self.feed = EventFeed(*source, judgements)
+        self.live = LiveFeed(*source, stores)
         self._pictures = KeptPictures(archive, services.background)
         self.picture = EventPicture(self._live_picture, parent)
         self._shown: ShownList | None = None
         self.panel = EventPanel(services.theme, self.thumbnails)
-        self.all = AllEvents(services.settings, services.background, archive)
+        self.all = AllEvents(services.settings, services.background, stores)
         self.all_panel = AllPanel(services.theme, self.thumbnails)
         self._wanted: tuple[Path, ListedEvent] | None = None  # an event of a video that is being opened
         self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect, card_rect))
@@ -112,6 +117,11 @@ class EventDesk(QObject):
         panel.folder_chosen.connect(every.add_folder)
         panel.stopped.connect(every.stop_filling)
         panel.filters.changed.connect(every.ask)
+        panel.page.said.connect(every.say)
+        panel.page.case.connect(self._make_case_of_all)
+        every.said.connect(self.feed.read_again)
+        every.said.connect(self.live.read_again)
+        every.not_kept.connect(self._tell_not_kept)
         panel.list.chosen.connect(self._show_of_all)
 
     def _choose_key_frames(self) -> None:
@@ -156,9 +166,7 @@ class EventDesk(QObject):
         self.feed.close()
         self.live.close()
         self.picture.hide()
-        if self.case is not None:
-            self.case.stop()
-            self.case.hide()
+        self.cases.close()
         self.all.close()
         self.thumbnails.close()
 
@@ -173,16 +181,13 @@ class EventDesk(QObject):
     def make_case(self) -> None:
         """Open the dialog that makes a case of the list, or bring it back while it writes one."""
         made = self.feed.current
-        if self.case is not None and self.case.isVisible():
-            self.case.raise_()
-            self.case.activateWindow()
-        elif made is not None:
+        if made is not None:
             selected = frozenset(row.number for row in self.panel.list.selected())
-            overlay = self._services.settings.current.overlay
-            if self.case is not None:
-                self.case.deleteLater()
-            self.case = CaseDialog(made, selected, overlay, self._services.background, self._parent)
-            self.case.show()
+            self.cases.open(choice_of(made, selected))
+
+    def _make_case_of_all(self) -> None:
+        view = self.all_panel.list
+        self.cases.open(self.all.answers.choice(view.events.rows, view.selected()))
 
     def _go_to(self, place: Path | None, row: ListedEvent) -> None:
         """Show an event of any video, which lies there."""

@@ -19,7 +19,6 @@ from app.core.events.event import Event
 from app.core.events.judgements import JudgementStore, Verdict
 from app.core.events.listing import ListQuery
 from app.core.events.scene import Scene
-from app.core.paths import judgements_file
 from app.ui.events.event_work import EventList, EventWork, StoppedError, Wanted
 from app.ui.services.background import Background
 from app.ui.services.bridge import Wake
@@ -52,6 +51,7 @@ class EventFeed(QObject):
         settings: Threshold and overlap limit.
         background: Runs the worker.
         scene: Returns the zones, lines and masks that are drawn on the source.
+        judgements: What was said of events.
     """
 
     state_changed = Signal(object)
@@ -67,11 +67,12 @@ class EventFeed(QObject):
         settings: SettingsModel,
         background: Background,
         scene: Callable[[], Scene],
+        judgements: JudgementStore,
     ) -> None:
         super().__init__()
         self._controller, self._settings, self._background = controller, settings, background
         self._scene = scene
-        self._judgements = JudgementStore(judgements_file())
+        self._judgements = judgements
         self._work = EventWork(self._judgements)
         self._query = ListQuery()
         self._look = self._said = 0
@@ -118,13 +119,15 @@ class EventFeed(QObject):
             return
         chosen, size, video = tuple(verdicts), made.followed.seen.size, made.fingerprint
 
-        def kept(_: None) -> None:
-            self._said += 1
-            self._want()
+        def work() -> None:
+            self._judgements.keep_all(video, chosen, size)
 
-        self._background.run(
-            "judgements", lambda: self._judgements.keep_all(video, chosen, size), kept, self.not_kept.emit
-        )
+        self._background.run("judgements", work, self.read_again, self.not_kept.emit)
+
+    def read_again(self, _nothing: None = None) -> None:
+        """Something else was said of events by now."""
+        self._said += 1
+        self._want()
 
     def _setting_changed(self, section: str, name: str) -> None:
         if section == "model":

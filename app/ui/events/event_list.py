@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView
 
 from app.core.events.listing import ListedEvent
 from app.core.palette import RGB, class_colour
-from app.ui.events.event_rows import COLOUR, EVENT, PICTURE, EventRows, facts_text, spoken_text, title_text
+from app.ui.events.event_rows import CLIP, COLOUR, EVENT, PICTURE, EventRows, facts_text, spoken_text, title_text
 from app.ui.services.video_thumbnails import ThumbnailKey, VideoThumbnailMaker
 from app.ui.widgets.theme import Theme
 
@@ -38,6 +38,8 @@ class EventListModel(QAbstractListModel):
         self._video: Path | None = None
         self.picture_of: Callable[[ListedEvent], QImage | None] = _no_picture
         """Has the picture of an event of a live source."""
+        self.clip_of: Callable[[ListedEvent], Path | None] = _no_clip
+        """Knows the clip of an event that is of no video."""
         thumbnails.made.connect(self.pictures_made)
 
     def show(self, rows: tuple[ListedEvent, ...], video: Path | None) -> None:
@@ -54,6 +56,8 @@ class EventListModel(QAbstractListModel):
         row = self.rows[index.row()]
         if role == EVENT:
             return row
+        if role == CLIP:
+            return self.clip_of(row) is not None
         if role == COLOUR:
             return self.colours.get(row.label) or class_colour(row.label)
         if role == Qt.ItemDataRole.DecorationRole:
@@ -165,6 +169,10 @@ def _identity(row: ListedEvent) -> Hashable:
     """The part that stays the same when threshold or zones change."""
     kept = row.live.kept if row.live is not None else 0
     return row.video, row.label, kept or row.best_pts_s
+
+
+def _no_clip(_row: ListedEvent) -> Path | None:
+    return None
 
 
 def _no_picture(_row: ListedEvent) -> QImage | None:

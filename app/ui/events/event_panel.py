@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
 
-from PySide6.QtCore import QItemSelection, QPoint, Qt, Signal
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QInputDialog,
-    QLabel,
-    QMenu,
-    QProgressBar,
-    QPushButton,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.counts import number_of
-from app.core.events.event import Event
-from app.core.events.judgements import MAX_NAME, Verdict
+from app.core.events.judgements import Verdict
+from app.core.events.listing import ListedEvent
 from app.core.palette import model_colours
 from app.ui.events.event_feed import FeedState
-from app.ui.events.event_list import EventListView
 from app.ui.events.event_work import ShownList
-from app.ui.events.filter_bar import FilterBar
+from app.ui.events.list_page import ListPage
 from app.ui.remedies import hint_of
 from app.ui.services.video_thumbnails import VideoThumbnailMaker
 from app.ui.widgets.key_frame_choice import KeyFrameChoice
@@ -47,6 +35,8 @@ class EventPanel(QWidget):
     """The user wants the video to be analysed."""
     case = Signal()
     """The user wants a case of these events."""
+    clip_asked = Signal(object)
+    """Path of a clip to play."""
     said = Signal(object)
     """(``Event``, ``Verdict``) pairs: what the user says of events."""
 
@@ -55,16 +45,8 @@ class EventPanel(QWidget):
         self.setObjectName("panelBody")
         self._made: ShownList | None = None
         self._offers, self._analysed = False, ""
-        self.filters = FilterBar()
-        self.list = EventListView(theme, thumbnails)
-        self.count = QLabel()
-        self.count.setObjectName("muted")
-        self.nothing = WrappedLabel()
-        self.nothing.setObjectName("muted")
-        self.mark = self._button("Mark", "Mark what is selected, to find it again", self._mark)
-        self.name = self._button("Name…", "Give what is selected a name", self._name)
-        self.reject = self._button("Reject", "There is no such object: list it as rejected (Del)", self._reject)
-        self.make_case = self._button("Case…", "Clips, pictures, report and checksums in a folder", self.case.emit)
+        self.page = ListPage(theme, thumbnails)
+        self.filters, self.list = self.page.filters, self.page.list
         self.title, self.hint = WrappedLabel(), WrappedLabel()
         self.title.setObjectName("heading")
         self.hint.setObjectName("muted")
@@ -76,24 +58,17 @@ class EventPanel(QWidget):
         self.begin.setObjectName("primary")
         self.begin.setToolTip("Run the model over the whole video, in the background (A)")
         self.pages = QStackedWidget()
-        self._message, self._list_page = self._message_page(), self._make_list_page()
-        for page in (self._message, self._list_page):
+        self._message = self._message_page()
+        for page in (self._message, self.page):
             self.pages.addWidget(page)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.pages)
         self.begin.clicked.connect(self.analyse)
-        self.list.reject.connect(self._reject)
-        self.list.selectionModel().selectionChanged.connect(self._selection_changed)
-        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.list.customContextMenuRequested.connect(self._show_menu)
+        self.page.case.connect(self.case)
+        self.page.said.connect(self._say)
+        self.page.clip_asked.connect(self.clip_asked)
         self.show_state(FeedState("none"))
-
-    def _button(self, words: str, tip: str, does: Callable[[], None]) -> QPushButton:
-        button = QPushButton(words)
-        button.setToolTip(tip)
-        button.clicked.connect(does)
-        return button
 
     def _message_page(self) -> QWidget:
         page = QWidget()
@@ -107,33 +82,13 @@ class EventPanel(QWidget):
         box.addStretch(1)
         return page
 
-    def _make_list_page(self) -> QWidget:
-        page = QWidget()
-        box = QVBoxLayout(page)
-        box.setContentsMargins(0, 12, 0, 0)
-        box.setSpacing(8)
-        head = QVBoxLayout()
-        head.setContentsMargins(12, 0, 12, 0)
-        head.setSpacing(8)
-        for widget in (self.filters, self.count, self.nothing):
-            head.addWidget(widget)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(12, 4, 12, 12)
-        foot.setSpacing(4)
-        for button in (self.mark, self.name, self.reject, self.make_case):
-            foot.addWidget(button, 1)
-        box.addLayout(head)
-        box.addWidget(self.list, 1)
-        box.addLayout(foot)
-        return page
-
     # What to show
 
     def show_state(self, state: FeedState) -> None:
         """Show why there is no list, or make room for it."""
         self._offers = state.kind == "offer"
         if state.kind == "ready":
-            self.pages.setCurrentWidget(self._list_page)
+            self.pages.setCurrentWidget(self.page)
             return
         self._made = None
         self.list.show_events((), None)
@@ -173,75 +128,14 @@ class EventPanel(QWidget):
         self.list.events.day_s = made.day_s
         self.filters.judged.setVisible(made.is_kept)
         self.list.events.colours = model_colours(made.labels, palette)
-        self.list.show_events(made.listed, made.video)
-        rejected = sum(row.verdict.rejected for row in made.rows)
-        every = number_of(len(made.rows), "event")
-        words = every if len(made.listed) == len(made.rows) else f"{len(made.listed)} of {every}"
-        self.count.setText(f"{words}, {rejected} rejected" if rejected else words)
+        self.page.show_events(made.listed, made.video, made.is_kept, made.video is not None)
         without = _NO_EVENTS if made.video is not None else _NOT_YET
-        empty = "" if made.listed else _NO_FIT if made.rows else without
-        self.nothing.setText(f"{made.note} {empty}".strip())
-        self.nothing.setVisible(bool(self.nothing.text()))
-        self._show_buttons()
+        self.page.show_count(len(made.listed), made.rows, number_of(len(made.rows), "event"), without)
+        self.page.show_note(made.note)
 
-    # What is said
-
-    def _verdicts(self) -> list[tuple[Event, Verdict]]:
+    def _say(self, said: Sequence[tuple[ListedEvent, Verdict]]) -> None:
         events = () if self._made is None else self._made.events
-        return [(events[row.number - 1], row.verdict) for row in self.list.selected()]
-
-    def _mark(self) -> None:
-        chosen = self._verdicts()
-        on = not all(verdict.marked for _, verdict in chosen)
-        self.said.emit([(event, replace(verdict, marked=on)) for event, verdict in chosen])
-
-    def _reject(self) -> None:
-        chosen = self._verdicts()
-        if self._made is None or not self._made.is_kept:
-            return
-        on = not all(verdict.rejected for _, verdict in chosen)
-        self.said.emit([(event, replace(verdict, rejected=on)) for event, verdict in chosen])
-
-    def _name(self) -> None:
-        chosen = self._verdicts()
-        if not chosen:
-            return
-        dialog = QInputDialog(self)
-        dialog.setWindowTitle("Name")
-        dialog.setLabelText("What is it called? Empty takes the name away.")
-        dialog.setTextValue(chosen[0][1].name)
-
-        def named(text: str) -> None:
-            name = text.strip()[:MAX_NAME]
-            self.said.emit([(event, replace(verdict, name=name)) for event, verdict in chosen])
-
-        dialog.textValueSelected.connect(named)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
-
-    def _selection_changed(self, _selected: QItemSelection, _deselected: QItemSelection) -> None:
-        self._show_buttons()
-
-    def _show_buttons(self) -> None:
-        chosen = [row.verdict for row in self.list.selected()]
-        for button in (self.mark, self.name, self.reject):
-            button.setEnabled(bool(chosen))
-        made = self._made
-        for button in (self.mark, self.name, self.reject):
-            button.setVisible(made is not None and made.is_kept)
-        self.make_case.setVisible(made is not None and made.video is not None)
-        self.make_case.setEnabled(self._made is not None and bool(self._made.listed))
-        self.mark.setText("Unmark" if chosen and all(verdict.marked for verdict in chosen) else "Mark")
-        self.reject.setText("Accept" if chosen and all(verdict.rejected for verdict in chosen) else "Reject")
-
-    def _show_menu(self, at: QPoint) -> None:
-        if not self.list.selected() or not self.mark.isVisible():
-            return
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for button in (self.mark, self.name, self.reject):
-            menu.addAction(button.text()).triggered.connect(button.click)
-        menu.popup(self.list.viewport().mapToGlobal(at))
+        self.said.emit([(events[row.number - 1], verdict) for row, verdict in said])
 
 
 _WORDS = {
@@ -256,4 +150,3 @@ _WORDS = {
 _ONE_AT_A_TIME = "When that is done, what happens in the video is listed here. One video is analysed at a time."
 _NO_EVENTS = "Nothing reaches the threshold: a lower one may show more."
 _NOT_YET = "Nothing was seen yet. What comes is listed here, with its time of day."
-_NO_FIT = "No event is like that."

@@ -20,6 +20,8 @@ EVENT = Qt.ItemDataRole.UserRole
 """``ListedEvent`` of a row."""
 COLOUR = Qt.ItemDataRole.UserRole + 1
 """RGB of the row's class."""
+CLIP = Qt.ItemDataRole.UserRole + 2
+"""Whether there is a clip of a row's event."""
 PICTURE = (96, 64)
 """(width, height) of the picture, logical pixels."""
 _PADDING = 4
@@ -33,8 +35,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def title_text(row: ListedEvent) -> str:
-    """Returns text such as "person #3", "Anna · person #3"; an object may have had several numbers on the picture."""
-    what = " ".join((row.label, *(f"#{number}" for number in row.shown_as)))
+    """Returns text such as "person #3", "Anna · person #3"; of several numbers on the picture, the last one."""
+    what = " ".join((row.label, *(f"#{number}" for number in row.shown_as[-1:])))
     return f"{row.verdict.name}  ·  {what}" if row.verdict.name else what
 
 
@@ -79,9 +81,15 @@ def where_text(row: ListedEvent) -> str:
     return " · ".join(parts)
 
 
-def last_text(row: ListedEvent) -> str:
-    """Returns the last line of a row: the video where there are several, where the object was, or its score."""
+def last_text(row: ListedEvent, clip: bool = False) -> str:
+    """Returns the last line of a row: the video where there are several, where the object was, or its score.
+
+    Args:
+        row: The event.
+        clip: Whether there is a clip of it.
+    """
     where = where_text(row) or f"score {row.max_score:.2f}"
+    where = f"clip  ·  {where}" if clip else where
     source = row.video.name if row.video is not None else row.live.source if row.live is not None else ""
     return f"{source}  ·  {where}" if source else where
 
@@ -101,6 +109,8 @@ def facts_text(row: ListedEvent, day_s: float | None) -> str:
     if day_s is not None:
         begin, end = (clock((day_s + time) % 86_400, tenths=False) for time in (row.start_s, row.end_s))
         lines.append(f"By the file's clock {begin}{_TO}{end}")
+    if len(row.shown_as) > 1:
+        lines.append(f"Numbers on the picture: {', '.join(f'#{number}' for number in row.shown_as)}")
     if row.still_s:
         lines.append(f"Stood still for {row.still_s:.1f} s")
     shown = clock if live is None else day_clock
@@ -138,7 +148,8 @@ class EventRows(QStyledItemDelegate):
         place = QRect(cell.x() + _PADDING, cell.y() + _PADDING, *PICTURE)
         self._paint_picture(painter, place, picture, colour, row.verdict, colours)
         left = place.right() + 11
-        self._paint_words(painter, QRect(left, place.y(), cell.right() - left - 8, place.height()), row, option)
+        room = QRect(left, place.y(), cell.right() - left - 8, place.height())
+        self._paint_words(painter, room, row, option, bool(index.data(CLIP)))
         painter.restore()
 
     def _paint_back(self, painter: QPainter, cell: QRect, state: QStyle.StateFlag, colours: Colours) -> None:
@@ -167,7 +178,9 @@ class EventRows(QStyledItemDelegate):
         painter.setOpacity(1.0)
         painter.fillRect(QRect(place.x(), place.y(), 4, place.height()), colour)
 
-    def _paint_words(self, painter: QPainter, room: QRect, row: ListedEvent, option: QStyleOptionViewItem) -> None:
+    def _paint_words(
+        self, painter: QPainter, room: QRect, row: ListedEvent, option: QStyleOptionViewItem, clip: bool
+    ) -> None:
         colours, verdict = self._theme.colours, row.verdict
         height = room.height() // 3
         font: QFont = QFont(option.font)
@@ -180,7 +193,7 @@ class EventRows(QStyledItemDelegate):
         lines = (
             (title_text(row), font, colours.muted if verdict.rejected else colours.text, width),
             (brief_time_text(row), option.font, colours.text, room.width()),
-            (last_text(row), option.font, colours.muted, room.width()),
+            (last_text(row, clip), option.font, colours.muted, room.width()),
         )
         for number, (words, used, colour, limit) in enumerate(lines):
             painter.setFont(used)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QImage
 
-from app.core.errors import ExplainedError
 from app.core.events.event import Event
-from app.core.events.judgements import JudgementStore, Verdict
+from app.core.events.judgements import Verdict
 from app.core.events.listing import ListedEvent, ListQuery
-from app.core.events.live_archive import LiveArchive
 from app.core.events.live_log import LiveLog
+from app.core.events.saying import EventStores
 from app.core.events.scene import Scene
 from app.core.events.scene_store import live_source
 from app.core.frames import LIVE_KINDS, FrameResult, SourceInfo
-from app.core.paths import judgements_file
 from app.ui.events.event_rows import PICTURE
 from app.ui.events.kept_pictures import picture_from
 from app.ui.events.live_work import LiveList, LiveWanted, LiveWork
 from app.ui.services.background import Background
 from app.ui.services.controller import LiveController
+from app.ui.services.renewal import Renewal
 from app.ui.services.settings_model import SettingsModel
 
 _EVERY_MS = 1500
@@ -39,7 +39,7 @@ class LiveFeed(QObject):
         settings: Threshold, overlap limit, and for how long events are kept.
         background: Runs the worker.
         scene: Returns the zones, lines and masks that are drawn on the source.
-        archive: Keeps events.
+        stores: Keep events and what was said of them.
     """
 
     began = Signal()
@@ -55,22 +55,21 @@ class LiveFeed(QObject):
         settings: SettingsModel,
         background: Background,
         scene: Callable[[], Scene],
-        archive: LiveArchive,
+        stores: EventStores,
     ) -> None:
         super().__init__()
         self._controller, self._settings, self._background, self._scene = controller, settings, background, scene
-        self._archive = archive
-        self._judgements = JudgementStore(judgements_file())
+        self._stores = stores
         self._log: LiveLog | None = None
         self._work: LiveWork | None = None
         self._made: LiveList | None = None
         self._asked: LiveWanted | None = None
         self._lock = threading.Lock()
         self._query = ListQuery()
-        self._busy = self._again = False
+        self._renewal = Renewal(background, "live-events", self._begin, self._done)
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
-        self._timer.timeout.connect(self._make)
+        self._timer.timeout.connect(self.renew)
         controller.opened.connect(self._opened)
         controller.frame.connect(self._take)
         for ends in (controller.opening, controller.closed):
@@ -89,7 +88,7 @@ class LiveFeed(QObject):
     def ask(self, query: ListQuery) -> None:
         """List what ``query`` asks for."""
         self._query = query
-        self._make()
+        self.renew()
 
     def say(self, verdicts: Sequence[tuple[Event, Verdict]]) -> None:
         """Remember what a person said of events of the present list."""
@@ -99,10 +98,13 @@ class LiveFeed(QObject):
         items = {item.event: item for item in made.items}
         said = [(items[event], verdict) for event, verdict in verdicts if event in items]
 
-        def kept(_: None) -> None:
-            self._make()
+        self._background.run("judgements", lambda: work.say(said), lambda _: self.renew(), self.not_kept.emit)
 
-        self._background.run("judgements", lambda: work.say(said), kept, self.not_kept.emit)
+    def read_again(self) -> None:
+        """Something was said of events elsewhere."""
+        work = self._work
+        if work is not None:
+            self._background.run("judgements", work.read_again, lambda _: self.renew(), self.not_kept.emit)
 
     def picture(self, row: ListedEvent) -> QImage | None:
         """Returns the best picture of an event that is not kept."""
@@ -115,18 +117,18 @@ class LiveFeed(QObject):
         seconds = Fraction(now.hour * 3600 + now.minute * 60 + now.second) + Fraction(now.microsecond, 1_000_000)
         self._log = LiveLog(seconds, (PICTURE[0] * _LARGER, PICTURE[1] * _LARGER))
         source = live_source(self._controller.uri)
-        self._work = LiveWork(source, info.name, now.date(), self._archive, self._judgements, self._lock)
+        self._work = LiveWork(source, info.name, now.date(), self._stores, self._lock)
         self._timer.start()
         self.began.emit()
-        self._make()
+        self.renew()
 
     def _end(self, *_about: object) -> None:
         log, work, wanted = self._log, self._work, self._asked  # by now, another source may have other zones
         self._log = self._work = self._made = self._asked = None
         self._timer.stop()
         if log is not None and work is not None and wanted is not None:
-            seen = log.sightings()
-            self._background.run("live-events", lambda: work.make(seen, wanted), lambda _made: None)
+            seen, last = log.sightings(), replace(wanted, is_last=True)
+            self._background.run("live-events", lambda: work.make(seen, last), lambda _made: None)
 
     def _take(self, result: FrameResult) -> None:
         if self._log is not None:
@@ -136,33 +138,27 @@ class LiveFeed(QObject):
 
     def _setting_changed(self, section: str, name: str) -> None:
         if (section, name) in (("detection", "threshold"), ("recording", "event_days")):
-            self._make()
+            self.renew()
 
     def _wanted(self) -> LiveWanted:
         settings = self._settings.current
         days, today = settings.recording.event_days, datetime.now().date()
         return LiveWanted(settings.detection.threshold, self._scene(), self._query, days, today)
 
-    def _make(self) -> None:
+    def renew(self) -> None:
+        """Make the list anew."""
+        self._renewal.ask()
+
+    def _begin(self) -> Callable[[], tuple[LiveLog, LiveList]] | None:
         log, work = self._log, self._work
         if log is None or work is None:
-            return
-        if self._busy:
-            self._again = True
-            return
-        self._busy, self._again = True, False
+            return None
         seen, wanted = log.sightings(), self._wanted()
         self._asked = wanted
+        return lambda: (log, work.make(seen, wanted))
 
-        def done(made: LiveList) -> None:
-            self._busy = False
-            if self._log is log:
-                self._made = made
-                self.made.emit(made.shown)
-            if self._again:
-                self._make()
-
-        self._background.run("live-events", lambda: work.make(seen, wanted), done, self._failed)
-
-    def _failed(self, _error: ExplainedError) -> None:
-        self._busy = False
+    def _done(self, made: tuple[LiveLog, LiveList], _again: bool) -> None:
+        log, content = made
+        if self._log is log:
+            self._made = content
+            self.made.emit(content.shown)

@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from app.core.errors import AppError
+from app.core.events.appearances import GAP_S
 from app.core.events.event import Event
 from app.core.events.find import find_events
-from app.core.events.judgements import NOTHING_SAID, Judgement, JudgementStore, Verdict, judged
-from app.core.events.kept_event import KeptEvent, LiveSession, is_same
+from app.core.events.judgements import NOTHING_SAID, Judgement, Verdict, judged
+from app.core.events.kept_event import KeptEvent, LiveSession, is_same, joined
 from app.core.events.listing import ListedEvent, ListQuery, listed
-from app.core.events.live_archive import LiveArchive
 from app.core.events.live_log import LiveSightings
+from app.core.events.saying import EventStores
 from app.core.events.scene import Scene
 from app.ui.events.event_work import ShownList
 
+_KEPT_EVERY_S = 5.0  # an event that goes on
 _JUST_S = 1.0  # an event that begins so soon after the first frame may have begun before it
 
 
@@ -36,6 +38,7 @@ class LiveWanted:
         query: Which events are listed.
         days: For so many days events are kept; 0 for not at all.
         today: The present day.
+        is_last: Nothing more comes of the source: all is kept as it is now.
     """
 
     threshold: float
@@ -43,6 +46,7 @@ class LiveWanted:
     query: ListQuery
     days: int
     today: date
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +75,7 @@ class LiveWork:
         source: By what the source is known.
         name: Its name, for people.
         day: The day on which it is opened.
-        archive: Keeps events.
-        judgements: What was said of events.
+        stores: Keep events and what was said of them.
         lock: Held meanwhile: whoever comes next reads what was kept last.
     """
 
@@ -81,12 +84,11 @@ class LiveWork:
         source: str,
         name: str,
         day: date,
-        archive: LiveArchive,
-        judgements: JudgementStore,
+        stores: EventStores,
         lock: threading.Lock,
     ) -> None:
         self._source, self._name, self._day = source, name, day
-        self._archive, self._judgements = archive, judgements
+        self._stores = stores
         self._lock = lock
         self._session: LiveSession | None = None
         self._generation = 0
@@ -105,7 +107,7 @@ class LiveWork:
             if wanted.days:
                 try:
                     self._read(wanted)
-                    present = self._keep(present, seen)
+                    present = self._keep(present, seen, wanted.is_last)
                 except AppError as error:
                     note = f"{error.message} {error.hint}".strip()
                 self._let_go(seen)
@@ -119,14 +121,20 @@ class LiveWork:
             AppError: It cannot be kept.
         """
         with self._lock:
-            for session in {item.session for item, _ in verdicts}:
-                said = [(item.event, verdict) for item, verdict in verdicts if item.session is session]
-                self._judgements.keep_all(session.key, said, session.size)
+            self._stores.say_live(verdicts)
             by_id = {item.id: verdict for item, verdict in verdicts if item.id}
-            self._archive.say(list(by_id.items()))
             self._earlier = [replace(one, verdict=by_id.get(one.id, one.verdict)) for one in self._earlier]
-            if self._session is not None:
-                self._said = self._judgements.of(self._session.key)
+            self._read_said()
+
+    def read_again(self) -> None:
+        """Reads what was said of events elsewhere; raises as ``say``."""
+        with self._lock:
+            self._read_on = None
+            self._read_said()
+
+    def _read_said(self) -> None:
+        if self._session is not None:
+            self._said = self._stores.judgements.of(self._session.key)
 
     def _session_of(self, seen: LiveSightings) -> LiveSession:
         if self._session is None or self._generation != seen.generation:
@@ -147,21 +155,22 @@ class LiveWork:
     def _read(self, wanted: LiveWanted) -> None:
         """Reads what is kept of the source, once a day; what is too old goes."""
         if self._read_on != wanted.today:
-            self._judgements.forget(self._archive.forget_old(wanted.days, wanted.today))
-            self._earlier = [kept for kept in self._archive.of(self._source) if kept.id not in self._saved]
+            self._stores.judgements.forget(self._stores.archive.forget_old(wanted.days, wanted.today))
+            self._earlier = [kept for kept in self._stores.archive.of(self._source) if kept.id not in self._saved]
             self._read_on = wanted.today
 
-    def _keep(self, present: list[KeptEvent], seen: LiveSightings) -> list[KeptEvent]:
+    def _keep(self, present: list[KeptEvent], seen: LiveSightings, is_last: bool) -> list[KeptEvent]:
         """Keeps what is other than before; returns all, with their numbers."""
+        now_s = math.inf if is_last or not seen.frames else float(seen.frames[-1].time_s)
         places = _places_by_track(self._saved)
         numbers = [self._known(one, places) for one in present]
-        states = [_state_of(one) for one in present]
+        states = [_state_of(one, now_s) for one in present]
         other = [
             place
             for place, number in enumerate(numbers)
             if number is None or self._saved[number].state != states[place]
         ]
-        kept = self._archive.keep([present[place] for place in other], seen.picture)
+        kept = self._stores.archive.keep([present[place] for place in other], seen.picture)
         for place, one in zip(other, kept, strict=True):
             numbers[place] = one.id
             self._saved[one.id] = _Saved(one, states[place])
@@ -178,9 +187,9 @@ class LiveWork:
 
     @staticmethod
     def _whole(one: KeptEvent, kept: KeptEvent, begins_s: float) -> KeptEvent:
-        """The event as it is remembered, or as it is kept where its beginning is remembered no more."""
+        """The event as it is remembered, joined with what is kept where its beginning is remembered no more."""
         cut_off = one.event.start_s < begins_s + _JUST_S and kept.event.start_s < one.event.start_s
-        return replace(kept, verdict=one.verdict) if cut_off else replace(one, id=kept.id)
+        return replace(one, id=kept.id, event=joined(kept.event, one.event) if cut_off else one.event)
 
     def _let_go(self, seen: LiveSightings) -> None:
         """Notes of which events nothing is remembered any more."""
@@ -212,9 +221,12 @@ class _Saved:
     state: tuple[object, ...]
 
 
-def _state_of(one: KeptEvent) -> tuple[object, ...]:
+def _state_of(one: KeptEvent, now_s: float) -> tuple[object, ...]:
+    """What an event is like; while it goes on, its last moment changes it now and then only."""
     event = one.event
-    return event.start_s, event.end_s, event.max_score, event.zones, event.crossings, one.numbers, one.verdict
+    end_s = event.end_s if event.end_s < now_s - GAP_S else event.end_s // _KEPT_EVERY_S
+    places = (tuple((visit.zone, visit.enter_s) for visit in event.zones), event.crossings)
+    return event.start_s, end_s, event.max_score, places, one.numbers, one.verdict
 
 
 def _places_by_track(saved: dict[int, _Saved]) -> dict[int, list[int]]:

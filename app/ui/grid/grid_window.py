@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
+from app.ui.grid.dropped import sources_in
 from app.ui.grid.tiles import Tiles
 from app.ui.services.services import Services
 from app.ui.services.several_sources import MOST
 from app.ui.widgets.icons import icon
+from app.ui.widgets.key_guard import keeps_key
 from app.ui.widgets.screen_room import resize_on_screen
 
 _EMPTY = (
-    f"Add a camera, a stream or a video: up to {MOST} are shown side by side.\n"
+    "Add a camera, a stream or a video, or drop some here.\n"
+    f"Up to {MOST} are shown side by side.\n"
     "One detector looks at all of them in turn."
 )
 
@@ -50,6 +53,10 @@ class GridWindow(QWidget):
         self._pages = QStackedWidget()
         self._pages.addWidget(self._empty)
         self._pages.addWidget(self.tiles)
+        self.setAcceptDrops(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        for key, act in (("Ctrl+W", self._close), ("Space", services.several.toggle_pause)):
+            QShortcut(QKeySequence(key), self).activated.connect(act)
         self._lay_out()
         services.several.changed.connect(self._update)
         services.theme.changed.connect(self._apply_theme)
@@ -64,16 +71,40 @@ class GridWindow(QWidget):
         self.show()
         self.raise_()
         self.activateWindow()
+        self.setFocus()  # not a button, which the space bar would press
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._sources.close()
         super().closeEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and keeps_key(self.focusWidget(), event):
+            event.accept()  # a button that has the focus is pressed by the space bar
+            return True
+        return super().event(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if sources_in(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for uri in sources_in(event.mimeData()):
+            self._sources.add(uri)
+        event.acceptProposedAction()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self.tiles.alone is not None:
             self.tiles.enlarge(None)
         else:
             super().keyPressEvent(event)
+
+    def _close(self) -> None:
+        """Closes the source that is enlarged, or else the window."""
+        alone = self.tiles.alone
+        if alone is not None:
+            self._sources.remove(alone.feed)
+        else:
+            self.close()
 
     def _lay_out(self) -> None:
         bar = QFrame()

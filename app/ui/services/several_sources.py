@@ -57,6 +57,8 @@ class SourceFeed(QObject):
         self.info: SourceInfo | None = None
         self.masks: Masks = ()
         """Areas in which nothing is shown, counted or followed."""
+        self.paused = False
+        """Whether the user wants its present frame to stay."""
         self._source_words, self._model_words = "Opening…", ""
         self._settings = settings
         self._bridge = Bridge(self._pull, self._on_event)
@@ -95,6 +97,14 @@ class SourceFeed(QObject):
         """Have the detector rest, or take up its work again."""
         self._session.rest(resting)
 
+    def pause(self, paused: bool) -> None:
+        """Keep the present frame, or go on."""
+        self.paused = paused
+        if paused:
+            self._session.pause()
+        else:
+            self._session.resume()
+
     def set_masks(self, masks: Masks) -> None:
         """Ignore what lies in these areas."""
         if masks != self.masks:
@@ -130,6 +140,8 @@ class SourceFeed(QObject):
                 self._say(source="Ended")
             case StateChanged(LiveState.RUNNING) if self.info is not None:
                 self._say(source="")
+            case StateChanged(LiveState.PAUSED) if self.paused:
+                self._say(source="Paused")
 
     def _say(self, source: str | None = None, model: str | None = None) -> None:
         self._source_words = self._source_words if source is None else source
@@ -182,6 +194,12 @@ class SeveralSources(QObject):
         self._remember()
         self.changed.emit()
         feed.deleteLater()
+
+    def toggle_pause(self) -> None:
+        """Have all keep their present frames, or where all do so go on."""
+        paused = not all(feed.paused for feed in self.feeds)
+        for feed in self.feeds:
+            feed.pause(paused)
 
     def rest(self, resting: bool) -> None:
         """Have the detector rest, or take up its work again."""

@@ -10,7 +10,7 @@ from app.ui.widgets.icons import icon
 from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme
 from app.ui.zones.drawing import Drawing, Tool
-from app.ui.zones.spoken import hint_text, key_text
+from app.ui.zones.zone_text import hint_text, key_text
 
 _TOOLS: tuple[tuple[Tool, str, str], ...] = (
     ("select", "Select", "Choose, move and change shapes"),

@@ -20,10 +20,10 @@ from app.core.live.events import ModelReady
 from app.ui.services.services import Services
 from app.ui.zones.bar import ZoneBar
 from app.ui.zones.drawing import Drawing, Tool
-from app.ui.zones.files import ZoneFiles
 from app.ui.zones.hits import Hit
 from app.ui.zones.overlay import FrameView, ZoneOverlay
 from app.ui.zones.panel import ZonePanel
+from app.ui.zones.zone_files import ZoneFiles
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 from 0 to 1 over the frame."""

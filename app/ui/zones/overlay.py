@@ -13,7 +13,7 @@ from app.core.events.scene import Scene
 from app.ui.zones.drawing import Drawing
 from app.ui.zones.hits import Reach, hit
 from app.ui.zones.painter import paint_edited, paint_watched
-from app.ui.zones.spoken import chosen_text
+from app.ui.zones.zone_text import chosen_text
 
 _REACH = 9.0  # pixels
 _KEEPS = frozenset(

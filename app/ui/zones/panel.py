@@ -23,7 +23,7 @@ from app.ui.widgets.class_field import ClassField
 from app.ui.widgets.icons import icon
 from app.ui.zones.drawing import Drawing
 from app.ui.zones.painter import shape_colour
-from app.ui.zones.spoken import shape_text
+from app.ui.zones.zone_text import shape_text
 
 _EMPTY = "Nothing is drawn on this source yet."
 

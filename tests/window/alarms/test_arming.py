@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -21,18 +23,32 @@ from app.core.events.scene import Scene, Zone
 from app.core.live import LiveEvent, LiveSession
 from app.core.live import capture as capture_module
 from app.core.settings import ModelSettings, RecordingSettings, Settings
+from app.ui.events.event_panel import EventPanel
+from app.ui.events.event_rows import CLIP, EVENT
 from app.ui.services.live_session import Session
 from detector.detections import Candidates
 from detector.runtime.base import ImageBGR
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk
 from tests.support.steady_detector import FakeDetector
 from tests.support.web_hook import Web
-from tools.fixtures.coded_images import read_frame_index
+from tools.fixtures.coded_images import coded_image, read_frame_index
 from tools.fixtures.mjpeg_server import MjpegServer
 
 PATIENCE_MS = 30_000
 SECRET = "hunter2"
+SIDE = 40
 NOTHING: frozenset[str] = frozenset()
+
+
+def numbered(index: int, size: tuple[int, int]) -> ImageBGR:
+    """A grey frame with its number in a corner: one scene, not another one with every frame."""
+    image = np.full((size[1], size[0], 3), 120, np.uint8)
+    image[:SIDE, :SIDE] = coded_image(index, (SIDE, SIDE))
+    return image
+
+
+def number_of(frame: av.VideoFrame) -> int:
+    return read_frame_index(frame.to_ndarray(format="bgr24")[:SIDE, :SIDE])
 
 
 class Room(FakeDetector):
@@ -102,7 +118,7 @@ def place(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
     kept = tmp_path / "kept"
     settings = Settings(recording=RecordingSettings(folder=str(kept), before_s=1, after_s=0))
-    with MjpegServer(fps=25) as server, desk(qtbot, tmp_path, settings, make) as table:
+    with MjpegServer(fps=25, draw=numbered) as server, desk(qtbot, tmp_path, settings, make) as table:
         yield Place(table, server, room, kept)
 
 
@@ -132,7 +148,8 @@ def test_a_person_gets_a_clip_that_begins_before_a_picture_a_notification_and_a_
     place.room.somebody = True
     place.begun()
     assert "1 event" in place.status
-    place.server.wait_sent(5)
+    events = place.table.window.events.panel
+    place.wait(lambda: {index.data(EVENT).label for index in rows_of(events)} == {"person", "car"})
     place.room.somebody = False
     place.wait(lambda: bool(place.files("mp4")) and command.exists() and sound.exists())
     (clip,), (picture,) = place.files("mp4"), place.files("jpg")
@@ -143,19 +160,26 @@ def test_a_person_gets_a_clip_that_begins_before_a_picture_a_notification_and_a_
     item = place.panel.log.item(0)
     place.wait(lambda: place.panel.log.clip_of(item) == str(clip) and not item.icon().isNull())
     opened: list[Path] = []
-    place.panel.log.open_file = opened.append
+    place.alarms.open_file = opened.append
     place.panel.log.itemDoubleClicked.emit(item)
     assert opened == [clip]
+    assert all(index.data(CLIP) for index in rows_of(events))  # the car is in it, too
+    place.table.window.show_events()
+    events.list.choose(0)
+    events.list.customContextMenuRequested.emit(events.list.visualRect(events.list.currentIndex()).center())
+    play = next(action for action in events.findChildren(QAction) if action.text() == "Play clip")
+    play.trigger()
+    assert opened == [clip, clip]
     with av.open(str(clip)) as video:
-        shown = [read_number(frame) for frame in video.decode(video=0)]
+        shown = [number_of(frame) for frame in video.decode(video=0)]
     assert shown[0] < first  # it began before there was anybody
     assert shown == [*range(shown[0], shown[-1] + 1)]
     place.disarm()
     assert place.status == ""
 
 
-def read_number(frame: av.VideoFrame) -> int:
-    return read_frame_index(frame.to_ndarray(format="bgr24"))
+def rows_of(events: EventPanel) -> list[QModelIndex]:
+    return [events.list.events.index(row) for row in range(events.list.events.rowCount())]
 
 
 def test_each_rule_tells_its_own_ways_and_only_clips_cost_a_ring(place: Place) -> None:

@@ -38,8 +38,8 @@ def table(qtbot: QtBot, tmp_path: Path, video: Path) -> Iterator[Desk]:
 
 
 def opened(table: Desk) -> CaseDialog:
-    table.window.events.panel.make_case.click()
-    dialog = table.window.events.case
+    table.window.events.panel.page.make_case.click()
+    dialog = table.window.events.cases.dialog
     assert dialog is not None
     assert dialog.isVisible()
     return dialog
@@ -56,7 +56,7 @@ def test_the_list_the_command_line_and_the_case_say_the_same(
     panel = table.window.events.panel
     table.qtbot.waitUntil(lambda: panel.filters.zone.isVisible())
     panel.list.choose(1)
-    panel.reject.click()
+    panel.page.reject.click()
     table.qtbot.waitUntil(lambda: panel.list.events.rows[1].verdict.rejected)
     panel.filters.zone.set_value("left")
     panel.filters.zone.changed.emit()

@@ -57,7 +57,7 @@ def test_each_object_is_a_row_with_its_picture(table: Desk, video: Path) -> None
     assert classes(panel) == [corner, walker, stander]
     row = panel.list.events.rows[1]
     assert (row.start_s, row.end_s, round(row.max_score, 2), row.best_s) == (0.5, 2.7, 0.65, 1.2)
-    assert panel.count.text().startswith("3 ")
+    assert panel.page.count.text().startswith("3 ")
     index = panel.list.events.index(1)
     table.qtbot.waitUntil(lambda: index.data(Qt.ItemDataRole.DecorationRole) is not None)
     assert walker in index.data(Qt.ItemDataRole.AccessibleTextRole)
@@ -75,7 +75,7 @@ def test_the_list_follows_the_threshold_and_what_is_asked(table: Desk, video: Pa
     table.settings.set("detection", "threshold", 0.5)
     table.qtbot.waitUntil(lambda: classes(panel) == [walker, stander])
     table.settings.set("detection", "threshold", 0.99)
-    table.qtbot.waitUntil(lambda: classes(panel) == [] and panel.nothing.isVisible())
+    table.qtbot.waitUntil(lambda: classes(panel) == [] and panel.page.nothing.isVisible())
     table.settings.set("detection", "threshold", 0.25)
     table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)
     panel.filters.classes.options.actions()[2].trigger()
@@ -217,11 +217,11 @@ def test_next_and_previous(table: Desk, video: Path) -> None:
 def test_what_is_said_of_events_is_kept(table: Desk, video: Path) -> None:
     panel = panel_of(table, video)
     panel.list.choose(1)
-    panel.reject.click()
+    panel.page.reject.click()
     table.qtbot.waitUntil(lambda: panel.list.events.rows[1].verdict.rejected)
     assert panel.list.selected() == (panel.list.events.rows[1],), "what was selected stays selected"
     panel.list.choose(2)
-    panel.mark.click()
+    panel.page.mark.click()
     table.qtbot.waitUntil(lambda: panel.list.events.rows[2].verdict.marked)
     table.settings.set("detection", "threshold", 0.5)
     table.qtbot.waitUntil(lambda: len(classes(panel)) == 2)
@@ -238,7 +238,7 @@ def test_what_is_said_of_events_is_kept(table: Desk, video: Path) -> None:
 def test_a_name_is_asked_for_without_holding_anything_up(table: Desk, video: Path) -> None:
     panel = panel_of(table, video)
     panel.list.choose(1)
-    panel.name.click()
+    panel.page.name.click()
     dialog = panel.findChild(QInputDialog)
     assert dialog is not None
     dialog.setTextValue("  Anna ")

@@ -35,7 +35,7 @@ def watch(table: Desk, number: int | None = 6) -> EventPanel:
     table.open(CAMERA, FRONT)
     for tenth in range(12):
         table.give(result_at(tenth / 10, (20 + tenth * 5, 20, 80 + tenth * 5, 120, 0.9, 1), number=number))
-    window.events.live._make()
+    window.events.live.renew()
     table.qtbot.waitUntil(lambda: classes(window.events.panel) == ["person"])
     return window.events.panel
 
@@ -48,8 +48,8 @@ def test_the_list_fills_as_a_camera_runs(table: Desk) -> None:
     assert 0 <= row.start_s <= 86_400 + 60
     shown = panel.list.events.index(0)
     table.qtbot.waitUntil(lambda: isinstance(shown.data(Qt.ItemDataRole.DecorationRole), QImage))
-    assert panel.mark.isVisible()
-    assert not panel.make_case.isVisible()
+    assert panel.page.mark.isVisible()
+    assert not panel.page.make_case.isVisible()
     seeks = table.session.names().count("seek")
     panel.list.choose(0)
     assert window.events.player.overlay.isVisible()
@@ -58,7 +58,7 @@ def test_the_list_fills_as_a_camera_runs(table: Desk) -> None:
     table.qtbot.waitUntil(lambda: classes(panel) == [])
     panel.filters.show_all()
     table.settings.set("detection", "threshold", 0.95)
-    table.qtbot.waitUntil(lambda: panel.count.text().startswith("0"))
+    table.qtbot.waitUntil(lambda: panel.page.count.text().startswith("0"))
     table.settings.set("detection", "threshold", 0.5)
     table.qtbot.waitUntil(lambda: classes(panel) == ["person"])
 
@@ -68,6 +68,17 @@ def test_an_event_has_the_number_that_its_object_has_on_the_picture(table: Desk)
     assert title_text(panel.list.events.rows[0]) == "person #6"
     panel.filters.search.setText("#1")
     table.qtbot.waitUntil(lambda: classes(panel) == [])
+    panel.filters.search.setText("#6")
+    table.qtbot.waitUntil(lambda: classes(panel) == ["person"])
+
+
+def test_an_object_that_was_numbered_anew_has_its_last_number_and_is_found_by_any(table: Desk) -> None:
+    panel = watch(table, number=6)
+    for tenth in range(12, 20):
+        table.give(result_at(tenth / 10, (20 + tenth * 5, 20, 80 + tenth * 5, 120, 0.9, 1), number=9))
+    table.window.events.live.renew()
+    table.qtbot.waitUntil(lambda: title_text(panel.list.events.rows[0]) == "person #9")
+    assert "#6, #9" in panel.list.events.index(0).data(Qt.ItemDataRole.ToolTipRole)
     panel.filters.search.setText("#6")
     table.qtbot.waitUntil(lambda: classes(panel) == ["person"])
 
@@ -84,7 +95,7 @@ def test_another_source_begins_with_nothing(table: Desk) -> None:
     table.qtbot.waitUntil(lambda: classes(window.events.panel) == [])
     assert not window.events.live._timer.isActive()
     table.open(CAMERA, "camera:back")
-    table.qtbot.waitUntil(window.events.panel.nothing.isVisible)
+    table.qtbot.waitUntil(window.events.panel.page.nothing.isVisible)
     assert classes(window.events.panel) == []
 
 
@@ -92,9 +103,9 @@ def test_what_was_seen_and_said_is_there_when_the_camera_is_opened_again(table: 
     window = table.window
     panel = watch(table)
     panel.list.choose(0)
-    panel.mark.click()
+    panel.page.mark.click()
     table.qtbot.waitUntil(lambda: panel.list.events.rows[0].verdict.marked)
-    assert panel.mark.text() == "Unmark"
+    assert panel.page.mark.text() == "Unmark"
     table.open(VIDEO, "/films/street.mp4")
     table.qtbot.waitUntil(lambda: classes(panel) == [])
     table.open(CAMERA, FRONT)
@@ -103,7 +114,7 @@ def test_what_was_seen_and_said_is_there_when_the_camera_is_opened_again(table: 
     assert (title_text(row), row.verdict.marked) == ("person #6", True)
     table.qtbot.waitUntil(lambda: panel.list.events.index(0).data(Qt.ItemDataRole.DecorationRole) is not None)
     panel.list.choose(0)
-    panel.reject.click()
+    panel.page.reject.click()
     table.qtbot.waitUntil(lambda: panel.list.events.rows[0].verdict.rejected)
     (kept,) = LiveArchive(live_events_file()).of(FRONT)
     assert (kept.verdict.marked, kept.verdict.rejected) == (True, True)
@@ -118,7 +129,7 @@ def test_nothing_is_kept_where_nothing_shall_be(table: Desk) -> None:
     table.settings.set("recording", "event_days", 0)
     panel = watch(table)
     assert isinstance(panel.list.events.index(0).data(Qt.ItemDataRole.DecorationRole), QImage)
-    for button in (panel.mark, panel.name, panel.reject):
+    for button in (panel.page.mark, panel.page.name, panel.page.reject):
         assert not button.isVisible()
     assert not live_events_file().exists()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from app.core.errors import AppError
 from app.core.events.scene import IgnoreMask, Scene
@@ -34,6 +37,14 @@ def grid(table: Desk) -> GridWindow:
 def add(table: Desk, uri: str) -> FakeSession:
     assert table.services.several.add(uri)
     return table.sessions[-1]
+
+
+def press(
+    table: Desk, window: GridWindow, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+) -> None:
+    window.activateWindow()
+    table.qtbot.waitUntil(window.isActiveWindow)
+    QTest.keyClick(window, key, held)
 
 
 def test_an_empty_window_says_what_to_do(table: Desk) -> None:
@@ -88,6 +99,77 @@ def test_one_is_enlarged_by_a_double_click_and_all_come_back(table: Desk) -> Non
     first.enlarge_asked.emit()
     table.services.several.remove(first.feed)
     assert all(tile.isVisible() for tile in window.tiles.tiles)
+
+
+def test_the_space_bar_pauses_all_of_them_and_lets_them_go_on(table: Desk) -> None:
+    window = grid(table)
+    first = add(table, "camera:0")
+    first.open_as(CAMERA)
+    press(table, window, Qt.Key.Key_Space)
+    tile = window.tiles.tiles[0]
+    table.qtbot.waitUntil(lambda: tile.view.accessibleDescription() == "Paused")
+    second = add(table, "camera:1")
+    second.open_as(CAMERA)
+    for _ in range(2):
+        press(table, window, Qt.Key.Key_Space)
+    assert [call for call in first.names() if call in ("pause", "resume")] == ["pause", "pause", "resume"]
+    assert [call for call in second.names() if call in ("pause", "resume")] == ["pause", "resume"]
+    table.qtbot.waitUntil(lambda: tile.view.accessibleDescription() == "")
+
+
+def test_the_space_bar_presses_a_button_that_has_the_focus(table: Desk) -> None:
+    window = grid(table)
+    session = add(table, "camera:0")
+    window.activateWindow()
+    table.qtbot.waitUntil(window.isActiveWindow)
+    window.tiles.tiles[0].closing.setFocus()
+    QTest.keyClick(window.tiles.tiles[0].closing, Qt.Key.Key_Space)
+    assert table.services.several.feeds == []
+    assert "pause" not in session.names()
+
+
+def test_ctrl_w_closes_the_enlarged_source_and_then_the_window(table: Desk) -> None:
+    window = grid(table)
+    for uri in ("camera:0", "camera:1"):
+        add(table, uri)
+    window.tiles.enlarge(window.tiles.tiles[1])
+    press(table, window, Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
+    assert [feed.uri for feed in table.services.several.feeds] == ["camera:0"]
+    assert window.isVisible()
+    press(table, window, Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
+    assert not window.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("urls", "text", "added"),
+    [
+        (["file:///films/street.mp4", "file:///films/yard.mkv"], "", ["/films/street.mp4", "/films/yard.mkv"]),
+        (
+            ["rtsp://door/live", "https://example.org/a%20b.m3u8"],
+            "",
+            ["rtsp://door/live", "https://example.org/a%20b.m3u8"],
+        ),
+        ([], " rtsp://door/live\nrtsp://door/live\n", ["rtsp://door/live"]),
+        (["file:///models/net.pth", "ftp://door/x"], "", []),
+        ([], "some words", []),
+    ],
+)
+def test_what_is_dropped_is_added(table: Desk, urls: list[str], text: str, added: list[str]) -> None:
+    window = grid(table)
+    mime = QMimeData()
+    if urls:
+        mime.setUrls([QUrl(url) for url in urls])
+    mime.setText(text)
+    kinds = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from Qt 6.12 on; 6.11 has no other way to make one
+        entering = QDragEnterEvent(QPoint(50, 50), *kinds)
+    entering.ignore()
+    QApplication.sendEvent(window, entering)
+    assert entering.isAccepted() == bool(added)
+    if entering.isAccepted():
+        QApplication.sendEvent(window, QDropEvent(QPointF(50, 50), *kinds))
+    assert [feed.uri for feed in table.services.several.feeds] == added
 
 
 def test_nine_fit_and_none_twice(table: Desk) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.core.events.scene import IgnoreMask, Line, Scene, Zone, scene_from_json
 from app.ui.zones.drawing import Drawing, Tool
 from app.ui.zones.hits import Hit, hit
-from app.ui.zones.spoken import chosen_text
+from app.ui.zones.zone_text import chosen_text
 
 _REACH = (0.02, 0.02)
 _SQUARE = ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.6))

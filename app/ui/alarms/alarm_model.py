@@ -1,4 +1,4 @@
-"""The rules of the present live source, and the ways to tell; their only writer. GUI thread; files on a worker."""
+"""Rules and clips of the present live source, and ways to tell; their only writer. GUI thread; files on a worker."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from app.core.alarms.alarm_store import AlarmRule, AlarmStore
 from app.core.alarms.ways import AlarmWays
 from app.core.errors import ExplainedError
 from app.core.frames import LIVE_KINDS, SourceInfo
+from app.core.recording.clip_index import ClipIndex, KeptClip
 from app.ui.services.background import Background
 from app.ui.services.controller import LiveController
 
+_Kept = tuple[tuple[AlarmRule, ...], AlarmWays, tuple[KeptClip, ...]]
 
-class RuleModel(QObject):
+
+class AlarmModel(QObject):
     """Holds what is kept; no rules while no live source is open.
 
     Args:
-        store: Where it is kept.
+        store: Where rules and ways are kept.
+        index: Where clips are remembered.
         controller: Says which source is the present one.
         background: Reads and writes.
     """
@@ -29,15 +33,16 @@ class RuleModel(QObject):
     not_saved = Signal(object)
     """``ExplainedError``: what was changed holds until the window is closed."""
 
-    def __init__(self, store: AlarmStore, controller: LiveController, background: Background) -> None:
+    def __init__(self, store: AlarmStore, index: ClipIndex, controller: LiveController, background: Background) -> None:
         super().__init__()
-        self._store, self._controller, self._background = store, controller, background
+        self._store, self._index, self._controller, self._background = store, index, controller, background
         self._waiting: deque[Callable[[], None]] = deque()
         self._saving = False
         self.source: SourceInfo | None = None
         """The live source whose rules these are; None while there is none, or they are not read yet."""
         self.uri = ""
         self.rules: tuple[AlarmRule, ...] = ()
+        self.clips: tuple[KeptClip, ...] = ()
         self.ways = AlarmWays()
         controller.opening.connect(self._leave)
         controller.closed.connect(self._leave)
@@ -58,6 +63,12 @@ class RuleModel(QObject):
             self._save(lambda: self._store.save_ways(ways))
             self.changed.emit()
 
+    def add_clip(self, uri: str, clip: KeptClip) -> None:
+        """Remembers a clip of any source."""
+        if uri == self.uri:
+            self.clips = (*self.clips, clip)
+        self._save(lambda: self._index.add(uri, clip))
+
     def flush(self) -> None:
         """Writes at once what is not written yet.
 
@@ -69,7 +80,7 @@ class RuleModel(QObject):
 
     def _leave(self, uri: str = "") -> None:
         if uri != self.uri:
-            self.uri, self.source, self.rules = uri, None, ()
+            self.uri, self.source, self.rules, self.clips = uri, None, (), ()
             self.changed.emit()
 
     def _opened(self, info: SourceInfo) -> None:
@@ -77,12 +88,15 @@ class RuleModel(QObject):
         if info.kind not in LIVE_KINDS or self.source is not None:
             return
 
-        def arrived(kept: tuple[tuple[AlarmRule, ...], AlarmWays]) -> None:
+        def read() -> _Kept:
+            return self._store.rules_of(uri), self._store.ways(), self._index.of(uri)
+
+        def arrived(kept: _Kept) -> None:
             if uri == self.uri and self.source is None:
-                self.source, (self.rules, self.ways) = info, kept
+                self.source, (self.rules, self.ways, self.clips) = info, kept
                 self.changed.emit()
 
-        self._background.run("alarms", lambda: (self._store.rules_of(uri), self._store.ways()), arrived)
+        self._background.run("alarms", read, arrived)
 
     def _save(self, write: Callable[[], None]) -> None:
         self._waiting.append(write)
