@@ -394,6 +394,22 @@ def test_what_is_on_the_disk_plays_though_the_file_never_ended(
     assert len(frames) >= 75 - MAX_LOSS_S * 25
 
 
+def test_a_clip_waits_for_an_encoder_that_is_being_opened(encoded: Kept, tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("x", clips=tmp_path, pre_roll_s=2, min_free=0))
+    probe.recorder.begin_clip(1, "dog", T0_NS - STEP_NS)
+    probe.recorder.begin_clip(2, "dog", T0_NS)
+    probe.recorder.end_clip(1, T0_NS + 10 * STEP_NS)
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 60)
+    probe.recorder.end_clip(2, T0_NS + 70 * STEP_NS)
+    feed(probe, encoded, 60)
+    probe.close()
+    (finished,) = probe.of(FileFinished)
+    assert finished.events == (1, 2)
+    assert shown(finished.path) == [*range(71)]
+    assert probe.of(ClipFailed) == []
+
+
 def test_clips_of_a_source_that_gives_nothing_fail(tmp_path: Path) -> None:
     probe = Probe(RecorderPlan("x", clips=tmp_path, pre_roll_s=2, min_free=0))
     probe.recorder.begin_clip(5, "dog", T0_NS)

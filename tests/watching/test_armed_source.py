@@ -69,7 +69,7 @@ def armed() -> Iterator[Armed]:
 def test_what_the_detector_sees_is_an_event_also_where_boxes_follow_the_motion(armed: Armed, follow: bool) -> None:
     armed.give(lambda: len(armed.told("began")) == 2, follow)
     assert sorted(armed.told("began")) == ["no dog", "person"]
-    assert armed.source.tap is None  # no clip is kept anywhere
+    assert (armed.source.keeps_clips, armed.source.tap) == (False, None)  # there is no folder for clips
 
 
 def test_a_pause_ends_what_was_seen_and_a_loss_is_an_event(armed: Armed) -> None:

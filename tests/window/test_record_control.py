@@ -94,7 +94,7 @@ def test_closing_the_window_ends_the_recording(qtbot: QtBot, tmp_path: Path) -> 
 
 
 def test_what_an_earlier_run_left_is_finished_and_said(qtbot: QtBot, tmp_path: Path) -> None:
-    box = (1000).to_bytes(4, "big") + b"free" + SIGNATURE.encode() + b"." * (992 - len(SIGNATURE))
+    box = (1000).to_bytes(4, "big") + b"mdat" + SIGNATURE.encode() + b"." * (992 - len(SIGNATURE))
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "door-20261130-080000.mp4.part").write_bytes(box + box[:100])
     with desk(qtbot, tmp_path, recording_into(tmp_path)) as table:

@@ -18,6 +18,7 @@ from app.core.errors import AppError
 from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
 from app.core.recording.clip import Clip
 from app.core.recording.data_beside import DataBeside
+from app.core.recording.early_clips import EarlyClips
 from app.core.recording.folder import DATA_SUFFIX, finish_interrupted, finish_left, keep_within, recording_stem
 from app.core.recording.inbox import End, Inbox
 from app.core.recording.packet_clock import PacketClock, TimedPacket
@@ -64,6 +65,7 @@ class Recorder:
         self._segment: RecordingFile | None = None
         self._segment_ns = 0
         self._clip: Clip | None = None
+        self._early = EarlyClips()
         self._data = DataBeside()
         self._paused = False
         self._look_at_ns = 0
@@ -137,8 +139,10 @@ class Recorder:
                 self._end()
                 self._media = item
                 self._clock.begin()
+                self._begin_early()
             elif isinstance(item, End):
                 self._end()
+                self._fail_early()
                 self._media = None
             else:
                 item()
@@ -203,7 +207,10 @@ class Recorder:
     def _begin_clip(self, event: int, label: str, from_ns: int) -> None:
         if self._clip is not None and not self._clip.touches(from_ns):
             self._guarded(self._finish_clip)
-        if self._plan.clips is None or self._media is None or self._paused:
+        if self._plan.clips is not None and self._media is None:
+            self._early.add(event, label, from_ns)
+            return
+        if self._plan.clips is None or self._paused:
             self._tell(ClipFailed((event,)))
             return
         try:
@@ -216,7 +223,14 @@ class Recorder:
                 self._tell(ClipFailed((event,)))
             self._pause(error, time.monotonic_ns())
 
+    def _begin_early(self) -> None:
+        for early in self._early.take():
+            self._begin_clip(early.event, early.label, early.from_ns)
+            if early.until_ns is not None:
+                self._end_event(early.event, early.until_ns)
+
     def _end_event(self, event: int, until_ns: int) -> None:
+        self._early.end(event, until_ns)
         if self._clip is not None:
             self._clip.event_ended(event, until_ns)
 
@@ -252,7 +266,13 @@ class Recorder:
 
     def _close(self) -> None:
         self._end()
+        self._fail_early()
         self._closing = True
+
+    def _fail_early(self) -> None:
+        early = self._early.take()
+        if early:
+            self._tell(ClipFailed(tuple(each.event for each in early)))
 
     def _guarded(self, finish: Callable[[], None]) -> None:
         try:

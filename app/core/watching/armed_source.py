@@ -59,6 +59,11 @@ class ArmedSource:
         return self._keeping.clean
 
     @property
+    def keeps_clips(self) -> bool:
+        """Whether the last seconds are kept in memory, so that a clip can begin before its event."""
+        return self._keeping.events.clips is not None
+
+    @property
     def dropped(self) -> int:
         """Frames that are missing in clips, because encoder or disk were too slow for them."""
         return self._keeping.dropped

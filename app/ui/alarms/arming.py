@@ -67,9 +67,9 @@ class Arming(QObject):
         return self._source is not None
 
     @property
-    def rings(self) -> bool:
-        """Whether what the source gives is kept for a while, so that a clip can begin before its event."""
-        return self._source is not None and self._source.tap is not None
+    def keeps_clips(self) -> bool:
+        """Whether the last seconds of the source are kept in memory for clips."""
+        return self._source is not None and self._source.keeps_clips
 
     @property
     def dropped(self) -> int:

@@ -108,6 +108,9 @@ class EventDesk(QObject):
             events.picture_of = self._live_picture
             self._pictures.made.connect(events.pictures_made)
         self._pictures.made.connect(self.picture.show_picture)
+        self.picture.save_asked.connect(self._pictures.save)
+        self._pictures.saved.connect(self._tell_saved)
+        self._pictures.not_saved.connect(self._tell_not_kept)
         self.panel.list.doubleClicked.connect(self._show_picture_at)
         self.feed.made.connect(every.remember)
         every.made.connect(panel.show_events)
@@ -271,6 +274,9 @@ class EventDesk(QObject):
     def _show_list(self, shown: ShownList) -> None:
         self._shown = shown
         self.panel.show_events(shown, self._services.settings.current.overlay.palette)
+
+    def _tell_saved(self, target: Path) -> None:
+        self._services.banner.tell("success", f"{target.name} is saved.", str(target), topic="judgements")
 
     def _tell_not_kept(self, error: ExplainedError) -> None:
         self._services.banner.tell_error(error, topic="judgements")

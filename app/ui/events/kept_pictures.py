@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
-from app.core.errors import ExplainedError
+from app.core.errors import AppError, ExplainedError
 from app.core.events.listing import ListedEvent
 from app.core.events.live_archive import LiveArchive
+from app.core.files.atomic_file import write_atomically
 from app.ui.services.background import Background
 
 _KEPT = 300  # 400 kB each
@@ -26,6 +28,10 @@ class KeptPictures(QObject):
 
     made = Signal()
     """Some pictures that were asked for are there now."""
+    saved = Signal(object)
+    """Path of a file that is written."""
+    not_saved = Signal(object)
+    """``ExplainedError``."""
 
     def __init__(self, archive: LiveArchive, background: Background) -> None:
         super().__init__()
@@ -45,6 +51,18 @@ class KeptPictures(QObject):
         self._wanted[key] = None
         self._begin()
         return None
+
+    def save(self, row: ListedEvent, target: Path) -> None:
+        """Write the picture of an event into a file, as it was kept."""
+        number = 0 if row.live is None else row.live.kept
+
+        def work() -> None:
+            packed = self._archive.picture(number)
+            if packed is None:
+                raise AppError("The picture is not kept any more.", "Preferences say how long pictures are kept.")
+            write_atomically(target, packed)
+
+        self._background.run("save-picture", work, lambda _: self.saved.emit(target), self.not_saved.emit)
 
     def _begin(self) -> None:
         if self._works or not self._wanted:

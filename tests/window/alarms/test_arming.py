@@ -187,7 +187,7 @@ def test_each_rule_tells_its_own_ways_and_only_clips_cost_a_ring(place: Place) -
         ways = AlarmWays(post=f"http://{web.place}/hook")
         seen = Rule("seen", ("person",), clip=False, snapshot=False, ways=frozenset({"post"}))
         place.arm(seen, Rule("absent", ("person",), clip=False, ways=NOTHING), ways=ways)
-        assert place.alarms.arming.rings is False
+        assert not place.alarms.arming.keeps_clips
         place.begun()
         assert "no person" in place.panel.log.item(0).text()
         place.room.somebody = True
@@ -196,6 +196,20 @@ def test_each_rule_tells_its_own_ways_and_only_clips_cost_a_ring(place: Place) -
         place.disarm()
     assert {told["rule"] for told in web.got} == {"person"}
     assert (len(place.files("mp4")), len(place.files("jpg"))) == (0, 1)
+
+
+@pytest.mark.parametrize(("mode", "codec"), [("clean", "mjpeg"), ("drawn", "h264")])
+def test_clips_have_boxes_where_recordings_have(place: Place, mode: str, codec: str) -> None:
+    place.table.settings.set("recording", "mode", mode)
+    place.arm(Rule("seen", ("person",), snapshot=False, ways=NOTHING))
+    assert place.alarms.arming.keeps_clips
+    place.room.somebody = True
+    place.begun()
+    place.server.wait_sent(10)
+    place.disarm()
+    with av.open(str(place.files("mp4")[0])) as video:
+        assert video.streams.video[0].codec_context.name == codec
+        assert sum(1 for _ in video.decode(video=0)) >= 1
 
 
 def test_a_camera_that_is_gone_is_an_event_and_it_stays_armed(place: Place) -> None:

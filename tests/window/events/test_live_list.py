@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFileDialog
 
 from app.core.events.listing import LiveFacts
 from app.core.events.live_archive import LiveArchive
@@ -123,6 +125,21 @@ def test_what_was_seen_and_said_is_there_when_the_camera_is_opened_again(table: 
     window.events.all_panel.list.choose(0)
     table.qtbot.waitUntil(lambda: not window.events.picture.picture.pixmap().isNull())
     assert "Front camera" in window.events.picture.facts.text()
+
+
+def test_a_picture_is_saved_as_it_was_kept(table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = watch(table)
+    picture, target = table.window.events.picture, tmp_path / "person.jpg"
+    panel.list.doubleClicked.emit(panel.list.events.index(0))
+    assert picture.isVisible()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    picture.save.click()
+    table.qtbot.waitUntil(lambda: table.services.banner.kind == "success")
+    archive = LiveArchive(live_events_file())
+    assert target.read_bytes() == archive.picture(archive.of(FRONT)[0].id)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "such.jpg"), ""))
+    picture.save.click()
+    table.qtbot.waitUntil(lambda: table.services.banner.kind == "error")
 
 
 def test_nothing_is_kept_where_nothing_shall_be(table: Desk) -> None:
