@@ -11,8 +11,6 @@ from fractions import Fraction
 from math import inf
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
-
 from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import (
@@ -33,44 +31,17 @@ from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
 from app.ui.services.bridge import Bridge
 from app.ui.services.live_session import MakeSession, Session
+from app.ui.services.live_signals import LiveSignals
 from app.ui.services.running_model import RunningModel
+from app.ui.services.session_settings import apply_setting, smoothing_of
 from app.ui.services.settings_model import SettingsModel
 
 _SHORT_S = 0.05  # less than a frame lasts
 _REOPENING = ("resolution", "fps")
-_FOLLOWING = (("source", "smooth"), ("overlay", "show_trails"), ("overlay", "show_counts"))
 
 
-class LiveController(QObject):
+class LiveController(LiveSignals):
     """Drives one session at a time."""
-
-    frame = Signal(object)
-    """FrameResult to show."""
-    awaiting = Signal(str)
-    """Another source is being opened, while the present one goes on; "": no longer."""
-    opening = Signal(str)
-    """A source is the present one from now on."""
-    opened = Signal(object)
-    """SourceInfo."""
-    closed = Signal()
-    paused = Signal(bool)
-    live = Signal(bool)
-    """Whether frames come from a running camera or stream."""
-    model_loading = Signal(str)
-    model_ready = Signal(object)
-    """ModelReady."""
-    model_measured = Signal(object)
-    """ModelMeasured."""
-    model_lost = Signal()
-    """No model runs."""
-    trouble = Signal(str, str, str, str)
-    """kind ("error", "warning" or "info"), topic, message, hint."""
-    source_failed = Signal(object)
-    """``ExplainedError``: the failure of which ``trouble`` has just told."""
-    resolved = Signal(str)
-    """Topic of a trouble that is over."""
-    loop_changed = Signal(bool)
-    """Whether a file starts again at its end."""
 
     def __init__(self, settings: SettingsModel, make_session: MakeSession) -> None:
         super().__init__()
@@ -126,8 +97,8 @@ class LiveController(QObject):
         # What runs for the sample only does not look at anything else, not even for a moment.
         name = settings.model.name if sample else self._settings.lasting("model", "name")
         self.awaited = uri
-        if self._smoothing != "auto":
-            self.session.set_smoothing(self._smoothing)
+        if smoothing_of(settings) != "auto":
+            self.session.set_smoothing(smoothing_of(settings))
         if self.session.start(uri, options, replace(settings.model, name=name), settings.detection):
             self.awaiting.emit(uri)
         else:
@@ -354,25 +325,15 @@ class LiveController(QObject):
         session, settings = self.session, self._settings.current
         if session is None:
             return
-        if section == "model" and not self._running.reverting:
-            session.switch_model(settings.model)
-        elif (section, name) == ("detection", "iou"):
-            session.set_iou(settings.detection.iou)
-        elif (section, name) == ("detection", "threshold"):
-            session.set_threshold(settings.detection.threshold)
-        elif (section, name) in _FOLLOWING:
-            session.set_smoothing(self._smoothing)
+        if section == "model":
+            if not self._running.reverting:
+                session.switch_model(settings.model)
         elif (section, name) == ("source", "loop"):
             self._apply_loop(settings.source.loop)
         elif section == "source" and name in _REOPENING and self.uri.startswith("camera:"):
             self.open(self.uri)
-
-    @property
-    def _smoothing(self) -> str:
-        """Whether objects are followed: whoever wants trails or counts wants it, however fast the detector is."""
-        settings = self._settings.current
-        wanted = settings.overlay.show_trails or settings.overlay.show_counts
-        return "on" if wanted and settings.source.smooth == "auto" else settings.source.smooth
+        else:
+            apply_setting(session, settings, section, name)
 
     def _apply_loop(self, loop: bool) -> None:
         self._note_loop(loop)
