@@ -151,6 +151,17 @@ def refuse_misfits(wanted: Mapping[str, tuple[int, ...]], state: Mapping[str, Ar
     refuse_faults(faults, what)
 
 
+def fault_of(name: str, tensor: Array | None, shape: tuple[int, ...]) -> str:
+    """Returns why a tensor of a file is none of ``shape`` that a network can compute with; "" where it is."""
+    if tensor is None:
+        return f"{name} {list(shape)} is missing"
+    if tuple(tensor.shape) != shape:
+        return f"{name} is {list(tensor.shape)} instead of {list(shape)}"
+    if tensor.dtype.kind != "f":
+        return f"{name} holds {tensor.dtype} instead of floating point numbers"
+    return ""
+
+
 def refuse_faults(faults: Sequence[str], what: str, fits: str = "its network") -> None:
     """Raise ``DetectorError`` with the first ten of ``faults``, if there are any: ``what`` does not fit ``fits``."""
     if faults:

@@ -16,7 +16,7 @@ from detector.importers.base import SourceFile
 from detector.network_shapes import network_shapes
 from detector.safetensors_file import Array
 from detector.spec import ModelSpec
-from detector.weights import refuse_faults
+from detector.weights import fault_of, refuse_faults
 
 BATCH_NORM_EPS = 1e-5
 """PyTorch's and Caffe's default, which every layout read here was trained with."""
@@ -87,16 +87,12 @@ class FoldingReader:
         """The tensor ``name``; where it is at fault, that is noted and zeros stand in for it."""
         self._used.add(name)
         tensor = self._state.get(name)
-        if tensor is None:
-            self._faults.append(f"{name} {list(shape)} is missing")
-        elif tuple(tensor.shape) != shape:
-            self._faults.append(f"{name} is {list(tensor.shape)} instead of {list(shape)}")
-        elif tensor.dtype.kind != "f":
-            self._faults.append(f"{name} holds {tensor.dtype} instead of floating point numbers")
-        elif name.endswith(".running_var") and bool((tensor < 0).any()):
-            self._faults.append(f"{name} has negative variances")
-        else:
-            return tensor
+        fault = fault_of(name, tensor, shape)
+        if not fault and tensor is not None:
+            if not name.endswith(".running_var") or not bool((tensor < 0).any()):
+                return tensor
+            fault = f"{name} has negative variances"
+        self._faults.append(fault)
         return np.zeros(shape, np.float32)
 
 

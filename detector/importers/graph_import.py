@@ -131,7 +131,7 @@ def _tensorflow(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
 
 def _tflite(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
     read = read_tflite(path)
-    cut = work / "cut.tflite"
+    cut = work / f"{path.stem}.tflite"  # the name that a refusal shows
     cut.write_bytes(read.content)
     request = ConversionRequest(
         cut, work / XML, _shape(overrides), dequantised=tuple((each.scale, each.zero) for each in read.outputs)

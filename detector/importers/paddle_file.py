@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO
 
 from detector.errors import DetectorError
 from detector.importers.first_bytes import start_of
+from detector.importers.paddle_names import weights_of
 from detector.importers.protobuf_wire import Message, Schema, WireError, read_message
 from detector.safetensors_file import MAX_FILE_BYTES
 
@@ -70,8 +70,6 @@ _MOST_VALUES = 3_000_000  # a program tells of every operator where in the sourc
 _MAX_ELEMENTS = 2**28
 _MAX_DESCRIPTION = 1024
 _HEADER = struct.Struct("<IQIi")
-_PARTS = {".pdmodel": ".pdiparams", "__model__": "__params__"}
-_START = re.compile(rb"\x0a[\x80-\xff]{0,9}[\x00-\x7f]\x08\x00\x10(\xff{9}\x01|\x00)[\x1a\x22]")
 _AGAIN = "Fetch the file again."
 _ONLY = "Only detectors made of the usual operators can be used; nothing was loaded."
 
@@ -108,29 +106,6 @@ class PaddleFile:
     suppression: Suppression | None
 
 
-def is_paddle(start: bytes, path: Path) -> bool:
-    """Whether a file that begins with ``start`` is a Paddle program: one block, the first."""
-    return path.suffix.lower() == ".pdmodel" or path.name == "__model__" or _START.match(start) is not None
-
-
-def program_beside(path: Path) -> Path | None:
-    """Returns the program whose weights ``path`` holds, by its name; None for other files.
-
-    Raises:
-        DetectorError: It is missing.
-    """
-    for program, weights in _PARTS.items():
-        if weights in (path.suffix.lower(), path.name):
-            found = path.with_suffix(program) if program.startswith(".") else path.with_name(program)
-            if not found.is_file():
-                raise DetectorError(
-                    f"{path.name} holds the weights of a Paddle model, whose {found.name} is missing beside it.",
-                    "Both files make up the model.",
-                )
-            return found
-    return None
-
-
 def read_paddle(path: Path) -> PaddleFile:
     """Make sure that an engine may read a model.
 
@@ -147,7 +122,7 @@ def read_paddle(path: Path) -> PaddleFile:
     )
     inputs = _checked_order(operators, variables, set(stored), path)
     image, sides = _image(inputs, variables, path)
-    weights = _weights_of(path)
+    weights = weights_of(path)
     if stored:
         _check_weights(weights, path, [(name, _shape(variables[name])) for name in stored])
     ends = [each for each in operators if _text(each, "type") in SUPPRESSING]
@@ -222,12 +197,6 @@ def _suppression(operator: Message) -> Suppression:
 
 
 # -- weights -----------------------------------------------------------------------------------------------------------
-
-
-def _weights_of(path: Path) -> Path:
-    if path.name == "__model__":
-        return path.with_name(_PARTS[path.name])
-    return path.with_suffix(_PARTS[".pdmodel"])
 
 
 def _check_weights(path: Path, program: Path, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 from detector.errors import DetectorError
 from detector.importers.base import SourceFile
 from detector.importers.caffe_network import brings_its_graph
-from detector.importers.paddle_file import is_paddle, program_beside
+from detector.importers.paddle_names import is_paddle, program_beside, refuse_relatives
 from detector.importers.tensorflow_file import SAVED_MODEL, constant_names, is_tensorflow
 from detector.importers.tflite_file import IDENTIFIER
 from detector.importers.torch_graph import is_torch_graph
@@ -19,7 +19,7 @@ GraphKind = Literal["openvino", "onnx", "tflite", "caffe", "tensorflow", "torch"
 
 _SUFFIXES: dict[str, GraphKind] = {".xml": "openvino", ".onnx": "onnx", ".tflite": "tflite"}
 """For what is not told by its content: it is damaged then, and the reader of its kind says how."""
-_IN_FOLDERS = ("model.json", SAVED_MODEL, "model.pdmodel")
+_IN_FOLDERS = ("model.json", SAVED_MODEL, "model.pdmodel", "inference.pdmodel", "__model__")
 _TENSORFLOW_SSD = ("FeatureExtractor/Mobilenet", "BoxPredictor_0/ClassPredictor/")
 """Beginnings of the names that weights of TensorFlow's Object Detection API have, in its SSDs on MobileNet."""
 _ENOUGH = 512
@@ -30,7 +30,7 @@ _XML_NET = re.compile(rb"\s*(\xef\xbb\xbf)?(<\?xml[^>]*\?>)?\s*(<!--.*?-->\s*)*<
 
 
 def main_file(path: Path) -> Path:
-    """Returns the file that describes a model, where ``path`` is the folder of a TensorFlow.js model or SavedModel."""
+    """Returns the file that describes a model, where ``path`` is the folder of one: TensorFlow's or Paddle's."""
     try:
         return next((path / name for name in _IN_FOLDERS if (path / name).is_file()), path)
     except OSError:  # a name that is too long
@@ -58,6 +58,7 @@ def graph_file(path: Path) -> tuple[Path, GraphKind] | None:
             )
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
+    refuse_relatives(start, path)
     program = program_beside(path)
     if program is not None or is_paddle(start, path):
         return program or path, "paddle"

@@ -27,7 +27,7 @@ from detector.network_shapes import network_shapes
 from detector.plans.tables import TF_EXTRAS, TF_NETWORKS, V1_LAYERS, V2_STAGES, TFNetwork
 from detector.safetensors_file import Array
 from detector.spec import Architecture, InputSpec, ModelSpec
-from detector.weights import refuse_faults
+from detector.weights import fault_of, refuse_faults
 
 _EPS = 0.001
 _LEVELS = 6
@@ -250,12 +250,8 @@ class _Reader:
         name = next((name for name in names if name in self._state), names[0])
         self._used.add(name)
         tensor = self._state.get(name)
-        if tensor is None:
-            self._faults.append(f"{name} {list(shape)} is missing")
-        elif tuple(tensor.shape) != shape:
-            self._faults.append(f"{name} is {list(tensor.shape)} instead of {list(shape)}")
-        elif tensor.dtype.kind != "f":
-            self._faults.append(f"{name} holds {tensor.dtype} instead of floating point numbers")
-        else:
+        fault = fault_of(name, tensor, shape)
+        if not fault and tensor is not None:
             return tensor
+        self._faults.append(fault)
         return np.zeros(shape, np.float32)

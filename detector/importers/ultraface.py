@@ -47,7 +47,7 @@ def _import(state: Mapping[str, Array], variant: str, source: SourceFile, overri
     channels = choose_channels(known.input, overrides)
     spec = replace(
         known,
-        title=known.title if is_known else f"UltraFace {variant}, {width} x {height}",
+        title=f"UltraFace {variant}, {width} x {height}",
         input=replace(channels.value, width=width, height=height),
         config=ultraface_config(height, width),
         labels=labels.value,
@@ -56,7 +56,10 @@ def _import(state: Mapping[str, Array], variant: str, source: SourceFile, overri
         accuracy={},
         weights=None,
     )
-    return Imported(as_published(spec, source), dict(state), (*size.notes, *labels.notes, *channels.notes))
+    published = as_published(spec, source)
+    if (width, height) != (known.input.width, known.input.height):
+        published = replace(published, title=spec.title)
+    return Imported(published, dict(state), (*size.notes, *labels.notes, *channels.notes))
 
 
 def _size_in_name(source: SourceFile) -> Choice[tuple[int, int]]:

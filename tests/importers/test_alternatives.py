@@ -11,6 +11,7 @@ import torch
 from detector.errors import DetectorError
 from detector.importers.alternatives import compare_alternatives, looks, said
 from detector.importers.base import Overrides
+from detector.importers.conversion import convert_weights
 from detector.runtime.base import ImageBGR
 from tests.support.shared_data import shared
 from tests.support.tiny_models import random_spec, random_state
@@ -63,6 +64,14 @@ def test_real_files_are_put_in_question_as_far_as_they_are_unknown(people: Image
     masked = compare_alternatives(shared("weights/ultraface/RFB-320-masked_face-v2.pth"), Overrides(), people)
     assert {way.option for way in masked} == {"", "size", "channels"}
     assert all(way.objects > 5 for way in masked)
+
+
+@pytest.mark.parametrize(
+    ("size", "title"), [(None, "Faces, UltraFace RFB, 320 x 240"), ((640, 480), "UltraFace rfb, 640 x 480")]
+)
+def test_a_published_file_at_another_size_is_called_by_that(size: tuple[int, int] | None, title: str) -> None:
+    file = shared("weights/ultraface/version-RFB-320.pth")
+    assert convert_weights(file, Overrides(size=size)).spec.title == title
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from detector.errors import DetectorError
 from detector.importers.alternatives import compare_alternatives
 from detector.importers.base import Overrides
 from detector.importers.paddle_config import PaddleConfig, read_config
-from detector.importers.paddle_file import OPERATORS, is_paddle, read_paddle
+from detector.importers.paddle_file import OPERATORS, read_paddle
+from detector.importers.paddle_names import is_paddle
 from detector.library import ImportResult, ModelLibrary
 from detector.runtime.open import open_detector
 from tests.support import paddle_model
@@ -256,6 +257,21 @@ def test_either_half_alone_names_the_other(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(DetectorError, match=r"whose model\.pdmodel is missing"):
         _import(beside, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.pdparams", b"\x80\x02}q\x00.", "Paddle training"),
+        ("inference.json", b'{"base_code": {"magic": "pir", "version": 1}, "program": {}}', "Paddle 3"),
+    ],
+)
+def test_what_paddle_writes_otherwise_is_called_by_its_name(
+    name: str, content: bytes, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DetectorError, match=words):
+        _import(tmp_path / name, tmp_path)
 
 
 def test_another_input_is_named(tmp_path: Path) -> None:

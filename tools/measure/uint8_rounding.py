@@ -60,7 +60,7 @@ def main() -> int:
         imported = import_graph(options.file, "tflite", Overrides(), Path(name))
         core = load_openvino().Core()
         ours = compile_for_latency(core, core.read_model(str(imported.xml)), "fp32")
-        cut = Path(name) / "cut.tflite"
+        cut = Path(name) / f"{options.file.stem}.tflite"
         lites = {"litert": Lite(cut, "AUTO"), "reference": Lite(cut, "BUILTIN_REF")}
         build, found = input_builder(imported.spec), []
         for path in options.images:

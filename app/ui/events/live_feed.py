@@ -14,6 +14,7 @@ from PySide6.QtGui import QImage
 from app.core.events.event import Event
 from app.core.events.judgements import Verdict
 from app.core.events.listing import ListedEvent, ListQuery
+from app.core.events.live_intake import LiveIntake
 from app.core.events.live_log import LiveLog
 from app.core.events.saying import EventStores
 from app.core.events.scene import Scene
@@ -60,7 +61,7 @@ class LiveFeed(QObject):
         super().__init__()
         self._controller, self._settings, self._background, self._scene = controller, settings, background, scene
         self._stores = stores
-        self._log: LiveLog | None = None
+        self._intake: LiveIntake | None = None
         self._work: LiveWork | None = None
         self._made: LiveList | None = None
         self._asked: LiveWanted | None = None
@@ -83,7 +84,7 @@ class LiveFeed(QObject):
     @property
     def is_live(self) -> bool:
         """Returns whether a live source is open."""
-        return self._log is not None
+        return self._intake is not None
 
     def ask(self, query: ListQuery) -> None:
         """List what ``query`` asks for."""
@@ -111,11 +112,11 @@ class LiveFeed(QObject):
         return None if self._made is None else picture_from(self._made.picture(row))
 
     def _opened(self, info: SourceInfo) -> None:
-        if info.kind not in LIVE_KINDS or self._log is not None:  # a source that came back goes on
+        if info.kind not in LIVE_KINDS or self._intake is not None:  # a source that came back goes on
             return
         now = datetime.now()
         seconds = Fraction(now.hour * 3600 + now.minute * 60 + now.second) + Fraction(now.microsecond, 1_000_000)
-        self._log = LiveLog(seconds, (PICTURE[0] * _LARGER, PICTURE[1] * _LARGER))
+        self._intake = LiveIntake(LiveLog(seconds, (PICTURE[0] * _LARGER, PICTURE[1] * _LARGER)))
         source = live_source(self._controller.uri)
         self._work = LiveWork(source, info.name, now.date(), self._stores, self._lock)
         self._timer.start()
@@ -123,18 +124,21 @@ class LiveFeed(QObject):
         self.renew()
 
     def _end(self, *_about: object) -> None:
-        log, work, wanted = self._log, self._work, self._asked  # by now, another source may have other zones
-        self._log = self._work = self._made = self._asked = None
+        intake, work, wanted = self._intake, self._work, self._asked  # by now, another source may have other zones
+        self._intake = self._work = self._made = self._asked = None
         self._timer.stop()
-        if log is not None and work is not None and wanted is not None:
-            seen, last = log.sightings(), replace(wanted, is_last=True)
-            self._background.run("live-events", lambda: work.make(seen, last), lambda _made: None)
+        if intake is None:
+            return
+        intake.close()
+        if work is not None and wanted is not None:
+            last = replace(wanted, is_last=True)
+            self._background.run("live-events", lambda: work.make(intake.sightings(), last), lambda _made: None)
 
     def _take(self, result: FrameResult) -> None:
-        if self._log is not None:
+        if self._intake is not None:
             detection = self._settings.current.detection
             masks = [mask.polygon for mask in self._scene().masks]
-            self._log.take(result, detection.threshold, detection.iou, masks)
+            self._intake.put(result, detection.threshold, detection.iou, masks)
 
     def _setting_changed(self, section: str, name: str) -> None:
         if (section, name) in (("detection", "threshold"), ("recording", "event_days")):
@@ -149,16 +153,15 @@ class LiveFeed(QObject):
         """Make the list anew."""
         self._renewal.ask()
 
-    def _begin(self) -> Callable[[], tuple[LiveLog, LiveList]] | None:
-        log, work = self._log, self._work
-        if log is None or work is None:
+    def _begin(self) -> Callable[[], tuple[LiveIntake, LiveList]] | None:
+        intake, work = self._intake, self._work
+        if intake is None or work is None:
             return None
-        seen, wanted = log.sightings(), self._wanted()
-        self._asked = wanted
-        return lambda: (log, work.make(seen, wanted))
+        self._asked = wanted = self._wanted()
+        return lambda: (intake, work.make(intake.sightings(), wanted))
 
-    def _done(self, made: tuple[LiveLog, LiveList], _again: bool) -> None:
-        log, content = made
-        if self._log is log:
+    def _done(self, made: tuple[LiveIntake, LiveList], _again: bool) -> None:
+        intake, content = made
+        if self._intake is intake:
             self._made = content
             self.made.emit(content.shown)
