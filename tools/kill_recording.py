@@ -1,7 +1,8 @@
 """``python -m tools.kill_recording --points 20``: kills recordings at random moments, and plays what is left.
 
 A process of its own records drawn frames, 25 a second, each showing its number, and is ended by SIGKILL. The next start
-finishes what it left; that must play from its first frame on, without a gap, and lack no more than two seconds.
+finishes what it left; that must play from its first frame on, lack nothing between but the frames that were said to be
+dropped, and at the end no more than two seconds.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 
 from app.core.recording.folder import finish_interrupted
 from app.core.recording.recorder import Recorder
-from app.core.recording.reports import RecorderPlan, RecorderReport
+from app.core.recording.reports import FileBegun, RecorderPlan, RecorderReport
 from app.core.recording.source_recording import SourceRecording
 from tools.fixtures.coded_images import coded_image, read_frame_index
 
@@ -37,26 +39,31 @@ class KilledRecording:
 
     Attributes:
         handed_over: Frames that were to be recorded by then.
+        dropped: Those of them that a busy computer could not encode in time, as the recording says itself.
         kept: Frames that play.
         files: Segments there are.
         wrong: What is not as it should be, one line each.
     """
 
     handed_over: int
+    dropped: int
     kept: int
     files: int
     wrong: tuple[str, ...]
 
     @property
     def lost_s(self) -> float:
-        """Returns how much is missing at the end."""
-        return (self.handed_over - self.kept) / FPS
+        """Returns how much of what was recorded is missing."""
+        return max(0, self.handed_over - self.dropped - self.kept) / FPS
 
 
 def record(folder: Path, segment_s: float) -> None:
-    """Records until the process is killed; a line for each frame that was handed over."""
+    """Records until the process is killed; a line for each frame that was handed over, see ``_Line``."""
+    files = 0
 
     def tell(report: RecorderReport) -> None:
+        nonlocal files
+        files += isinstance(report, FileBegun)
         print(report, file=sys.stderr)
 
     recording = SourceRecording(
@@ -67,29 +74,52 @@ def record(folder: Path, segment_s: float) -> None:
     for index in itertools.count():
         due.wait(max(0.0, begun + index / FPS - time.monotonic()))
         recording.image(time.monotonic_ns(), lambda index=index: coded_image(index, (320, 240)))  # type: ignore[misc] # bound now
-        print(index, flush=True)
+        print(index, recording.dropped, files, flush=True)
 
 
-def kill_recording(folder: Path, after_frames: int, segment_s: float = 600.0) -> KilledRecording:
-    """Kills a recording after so many frames, and looks at what the next start makes of it."""
+class _Line(NamedTuple):
+    """What the recording process says: the number of a frame, how many were dropped, how many files were begun."""
+
+    frame: int
+    dropped: int
+    files: int
+
+
+def _line(text: str) -> _Line:
+    return _Line(*map(int, text.split()))
+
+
+def kill_recording(folder: Path, after_frames: int, segment_s: float = 600.0, files: int = 1) -> KilledRecording:
+    """Kills a recording, and looks at what the next start makes of it.
+
+    Args:
+        folder: Where it records.
+        after_frames: So many frames are handed over before.
+        segment_s: Length of a file.
+        files: So many are begun before.
+    """
     command = [sys.executable, "-m", "tools.kill_recording", "--record", str(folder), "--segment", str(segment_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            if int(line) >= after_frames:
+        last = _Line(0, 0, 0)
+        for text in process.stdout:
+            last = _line(text)
+            if last.frame >= after_frames and last.files >= files:
                 break
         process.kill()
-        handed_over = max([after_frames, *(int(line) for line in process.stdout if line.endswith("\n"))]) + 1
+        last = max([last, *(_line(text) for text in process.stdout if text.endswith("\n"))])
     wrong = [] if len(finish_interrupted(folder)) <= 1 else ["more than one segment was unfinished"]
     wrong += [f"{path.name} was left behind" for path in folder.glob("*.part") if path.stat().st_size]
-    files = sorted(folder.glob("*.mp4"))
-    shown = [index for path in files for index in frames_of(path)]
-    if shown != list(range(len(shown))):
-        wrong.append("frames are missing or out of order")
-    outcome = KilledRecording(handed_over, len(shown), len(files), tuple(wrong))
+    kept = sorted(folder.glob("*.mp4"))
+    shown = [index for path in kept for index in frames_of(path)]
+    if shown != sorted(set(shown)):
+        wrong.append("frames are out of order")
+    if shown and shown[-1] + 1 - len(shown) > last.dropped:
+        wrong.append("frames are missing")
+    outcome = KilledRecording(last.frame + 1, last.dropped, len(shown), len(kept), ())
     if outcome.lost_s > MAX_LOSS_S:
         wrong.append(f"{outcome.lost_s:.1f} s are missing")
-    return KilledRecording(handed_over, len(shown), len(files), tuple(wrong))
+    return replace(outcome, wrong=tuple(wrong))
 
 
 def frames_of(path: Path) -> list[int]:
