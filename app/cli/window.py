@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -76,11 +77,13 @@ def _with_crash_file(sources: tuple[str, ...], changes: dict[str, dict[str, Any]
 
 def _open_window() -> Callable[..., int]:
     """``app.ui.main.run``; Qt is loaded here."""
+    gc.disable()  # modules are no garbage, and looking for it takes a tenth of the start
     try:
         from app.ui.main import run
     except ImportError as error:
         hint = package_hint(str(error)) or "Install the libraries Qt needs (README), or use annotate or detect."
         raise AppError(f"The window cannot open: {error}.", hint) from error
+    gc.freeze()  # nor are they later, when the window collects on its own thread and everything there waits
     return run
 
 

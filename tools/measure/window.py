@@ -8,6 +8,7 @@ with ``--record``, it records meanwhile, and says how many frames a second are i
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import statistics
 import sys
@@ -59,13 +60,16 @@ def watch(url: str, seconds: float, model: str, record: str, folder: Path) -> li
         record: How it is recorded meanwhile; "" for not at all.
         folder: Where recordings go.
     """
+    gc.disable()  # as the program does
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
     from app.core.settings import Settings
     from app.core.stats import LiveStats
     from app.ui.main import build_window
+    from app.ui.services.garbage import GarbageCollector
 
+    gc.freeze()
     application = QApplication(sys.argv[:1])
     settings = Settings()
     recording = replace(settings.recording, mode=record or "clean", folder=str(folder))
@@ -74,6 +78,7 @@ def watch(url: str, seconds: float, model: str, record: str, folder: Path) -> li
     window.show()
     application.processEvents()
     up_s = time.perf_counter() - BEGUN
+    garbage = GarbageCollector(application)
     window.open_source(url)
     window.services.library.refresh_models()
 
@@ -109,6 +114,7 @@ def watch(url: str, seconds: float, model: str, record: str, folder: Path) -> li
     sampler.timeout.connect(sample)
     sampler.start(2500)
     application.exec()
+    garbage.close()
     window.close()
     recorded = [recorded_text(folder)] if record else []
     if not seen:
