@@ -71,6 +71,7 @@ def _with_crash_file(sources: tuple[str, ...], changes: dict[str, dict[str, Any]
     try:
         return _open_window()(sources, changes, place, end_within)
     finally:
+        gc.unfreeze()
         if crashes is not None:
             crashes.end()
 
