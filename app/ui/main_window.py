@@ -85,12 +85,29 @@ class MainWindow(QMainWindow):
         self.split = Split(self.stage, self.side)
         self.status = StatusBar(services.theme)
         self._lay_out()
+        self._add_dialogs(list_cameras)
+        self._add_work()
+        self._connect()
+        self._connect_actions()
+        self._appearance = Appearance(services, self.stage, self.camera_menu, self.actions_by_name, self)
+        services.theme.changed.connect(self.alarms.show_state)  # its icon has a colour of its own
+        self.alarms.show_state()
+        self._unsaved = UnsavedNotices(services, self)
+        self._show_panel_state()
+
+    def _add_dialogs(self, list_cameras: ListCameras) -> None:
+        """Add what opens other windows, or is told from outside."""
+        services = self.services
         self.dialogs = Dialogs(services, self.panel, self._frame_on_screen, self)
         self.sources = SourceOpener(services, self)
         self.exports = ExportWindows(services, self)
         self.several = SeveralSourcesWindows(services, list_cameras, self)
         self.drops = DropTarget(self, services.theme)
         self.commands = Commands(services, self.stage.view, self)
+
+    def _add_work(self) -> None:
+        """Add what works on the frame in view, and with it."""
+        services = self.services
         self._start_text = StartText(self.stage.start, services.library, services.settings)
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
         self._rest = LiveRest(services, self)
@@ -107,13 +124,6 @@ class MainWindow(QMainWindow):
             services, self.events, self.stage, self._timeline, self.actions_by_name["analyse"]
         )
         self._folder = FolderFeed(self.stage.strip, services.controller, services.background)
-        self._connect()
-        self._connect_actions()
-        self._appearance = Appearance(services, self.stage, self.camera_menu, self.actions_by_name, self)
-        services.theme.changed.connect(self.alarms.show_state)  # its icon has a colour of its own
-        self.alarms.show_state()
-        self._unsaved = UnsavedNotices(services, self)
-        self._show_panel_state()
 
     # Opening and closing
 

@@ -14,12 +14,12 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from detector.errors import DetectorError
 from detector.importers.first_bytes import start_of
 from detector.importers.paddle_names import weights_of
-from detector.importers.protobuf_wire import Message, Schema, WireError, read_message
+from detector.importers.protobuf_wire import Message, Schema, WireError, last_of, printable, read_message, text_of
 from detector.safetensors_file import MAX_FILE_BYTES
 
 _TENSOR: Schema = {1: ("kind", "whole"), 2: ("dims", "whole")}
@@ -113,19 +113,19 @@ def read_paddle(path: Path) -> PaddleFile:
         DetectorError: It cannot be read, is cut off or damaged, or holds what no detector needs.
     """
     block = _block(path)
-    variables = {_text(each, "name"): each for each in block.get("vars", [])}
+    variables = {text_of(each, "name"): each for each in block.get("vars", [])}
     operators = block.get("ops", [])
     stored = sorted(
         name
         for name, each in variables.items()
-        if _last(each, "persistable", 0) and not name.endswith(("feed", "fetch"))
+        if last_of(each, "persistable", 0) and not name.endswith(("feed", "fetch"))
     )
     inputs = _checked_order(operators, variables, set(stored), path)
     image, sides = _image(inputs, variables, path)
     weights = weights_of(path)
     if stored:
         _check_weights(weights, path, [(name, _shape(variables[name])) for name in stored])
-    ends = [each for each in operators if _text(each, "type") in SUPPRESSING]
+    ends = [each for each in operators if text_of(each, "type") in SUPPRESSING]
     if len(ends) > 1:
         raise DetectorError(f"{path.name} suppresses overlaps {len(ends)} times; a detector does it once.")
     others = tuple(name for name in inputs if name != image)
@@ -146,7 +146,7 @@ def _block(path: Path) -> Message:
         raise DetectorError(f"{path.name} is cut off, damaged or no Paddle program: it has no operators.", _AGAIN)
     if len(blocks) > 1:
         raise DetectorError(f"{path.name} holds loops or branches, which are not supported.", _ONLY)
-    number = _last(_last(message, "version", {}), "number", 0)
+    number = last_of(last_of(message, "version", {}), "number", 0)
     if 0 < number < 2_000_000:
         raise DetectorError(f"{path.name} was written by a Paddle older than 2.0.", "Export it by a newer one.")
     found: Message = blocks[0]
@@ -159,11 +159,11 @@ def _checked_order(
     """Names of the inputs. Every operator takes what was there before it."""
     inputs = []
     for each in operators:
-        kind = _text(each, "type")
+        kind = text_of(each, "type")
         if kind not in OPERATORS:
-            raise DetectorError(f"The model contains an operator {_shown(kind)}, which detectors do not use.", _ONLY)
-        if any(_last(attribute, "kind", 0) in _BLOCKS for attribute in each.get("attrs", [])):
-            raise DetectorError(f"The model's operator {_shown(kind)} holds a program of its own.", _ONLY)
+            raise DetectorError(f"The model contains an operator {printable(kind)}, which detectors do not use.", _ONLY)
+        if any(last_of(attribute, "kind", 0) in _BLOCKS for attribute in each.get("attrs", [])):
+            raise DetectorError(f"The model's operator {printable(kind)} holds a program of its own.", _ONLY)
         taken, given = (
             [name for end in each.get(side, []) for name in end.get("arguments", [])] for side in ("inputs", "outputs")
         )
@@ -190,10 +190,10 @@ def _image(inputs: Sequence[str], variables: dict[str, Message], path: Path) -> 
 
 
 def _suppression(operator: Message) -> Suppression:
-    told = {_text(each, "name"): each for each in operator.get("attrs", [])}
-    background = _last(told.get("background_label", {}), "whole", -1)
-    limit = _last(told.get("nms_threshold", {}), "real", None)
-    return Suppression(max(background, -1), limit if _text(operator, "type") == SUPPRESSING[0] else None)
+    told = {text_of(each, "name"): each for each in operator.get("attrs", [])}
+    background = last_of(told.get("background_label", {}), "whole", -1)
+    limit = last_of(told.get("nms_threshold", {}), "real", None)
+    return Suppression(max(background, -1), limit if text_of(operator, "type") == SUPPRESSING[0] else None)
 
 
 # -- weights -----------------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def _check_weights(path: Path, program: Path, stored: Sequence[tuple[str, tuple[
 
 def _skip_tensor(file: BinaryIO, left: int, name: str, shape: tuple[int, ...], path: Path) -> int:
     """Goes to the next tensor; returns how many bytes are left."""
-    cut = DetectorError(f"{path.name} is cut off or damaged at {_shown(name)}.", _AGAIN)
+    cut = DetectorError(f"{path.name} is cut off or damaged at {printable(name)}.", _AGAIN)
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
         raise cut
@@ -230,7 +230,7 @@ def _skip_tensor(file: BinaryIO, left: int, name: str, shape: tuple[int, ...], p
         told = read_message(io.BytesIO(file.read(length)), length, _TENSOR)
     except WireError as error:
         raise cut from error
-    size, dims = _ITEM_BYTES.get(_last(told, "kind", -1), 0), tuple(told.get("dims", []))
+    size, dims = _ITEM_BYTES.get(last_of(told, "kind", -1), 0), tuple(told.get("dims", []))
     if not size or dims != shape or any(side < 0 for side in dims) or math.prod(dims) > _MAX_ELEMENTS:
         raise cut
     left -= _HEADER.size + length + math.prod(dims) * size
@@ -242,20 +242,7 @@ def _skip_tensor(file: BinaryIO, left: int, name: str, shape: tuple[int, ...], p
 
 def _shape(variable: Message) -> tuple[int, ...]:
     """-1 for an axis of any length; () for what is no plain tensor."""
-    kind: Message = _last(variable, "type", {})
-    if _last(kind, "kind", -1) != _DENSE:
+    kind: Message = last_of(variable, "type", {})
+    if last_of(kind, "kind", -1) != _DENSE:
         return ()
-    return tuple(_last(_last(kind, "dense", {}), "tensor", {}).get("dims", []))
-
-
-def _last(message: Message, key: str, default: Any) -> Any:
-    values = message.get(key)
-    return values[-1] if values else default
-
-
-def _text(message: Message, key: str) -> str:
-    return str(_last(message, key, ""))
-
-
-def _shown(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())[:60] or "without a name"
+    return tuple(last_of(last_of(kind, "dense", {}), "tensor", {}).get("dims", []))

@@ -202,3 +202,19 @@ def _signed(value: int) -> int:
 
 def _cut() -> NoReturn:
     raise WireError("a part of it is longer than what is there")
+
+
+def last_of(message: Message, key: str, default: Any) -> Any:
+    """Returns the last value of a field, which is the one that counts; ``default`` where there is none."""
+    values = message.get(key)
+    return values[-1] if values else default
+
+
+def text_of(message: Message, key: str) -> str:
+    """Returns a field of text; "" where there is none."""
+    return str(last_of(message, key, ""))
+
+
+def printable(name: str) -> str:
+    """Returns a name out of a file, fit for a message."""
+    return "".join(c for c in name if c.isprintable())[:60] or "without a name"

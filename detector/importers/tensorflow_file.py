@@ -16,7 +16,7 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.importers.first_bytes import start_of
-from detector.importers.protobuf_wire import Message, Schema, WireError, read_message
+from detector.importers.protobuf_wire import Message, Schema, WireError, last_of, printable, read_message, text_of
 from detector.safetensors_file import MAX_FILE_BYTES, Array, Arrays
 
 SAVED_MODEL = "saved_model.pb"
@@ -94,7 +94,7 @@ def constant_names(path: Path) -> set[str]:
     Raises:
         DetectorError: It cannot be read.
     """
-    return {_text(node, "name") for node in _nodes(path, _OUTLINE) if _text(node, "op") == "Const"}
+    return {text_of(node, "name") for node in _nodes(path, _OUTLINE) if text_of(node, "op") == "Const"}
 
 
 def read_constants(path: Path) -> Arrays:
@@ -103,15 +103,15 @@ def read_constants(path: Path) -> Arrays:
     Raises:
         DetectorError: It cannot be read, is cut off, damaged or no graph of TensorFlow's, or claims too much.
     """
-    nodes = [node for node in _nodes(path, _WHOLE) if _text(node, "op") == "Const"]
+    nodes = [node for node in _nodes(path, _WHOLE) if text_of(node, "op") == "Const"]
     left = min(MAX_FILE_BYTES, max(_ANYWAY, _REPEATED * path.stat().st_size))
     constants: Arrays = {}
     for node in nodes:
         tensor = _tensor(node)
-        kind = _TYPES.get(_last(tensor, "dtype", 0))
+        kind = _TYPES.get(last_of(tensor, "dtype", 0))
         if kind is None:
             continue
-        name, shape = _text(node, "name"), _shape(tensor)
+        name, shape = text_of(node, "name"), _shape(tensor)
         left -= math.prod(shape) * 4 if _is_shape(shape) else left + 1
         if left < 0:
             raise DetectorError(f"{path.name}: constant {name[:60]!r} is larger than a detector needs.")
@@ -129,19 +129,19 @@ def check_tensorflow(path: Path) -> None:
         DetectorError: It cannot be read, or holds what no detector needs.
     """
     nodes = _nodes(path, _OUTLINE)
-    known = {_text(node, "name") for node in nodes}
+    known = {text_of(node, "name") for node in nodes}
     if len(known) != len(nodes) or "" in known:
         raise DetectorError(f"{path.name} is damaged: two of its operators have the same name.", _AGAIN)
     takes: dict[str, set[str]] = {}
     for node in nodes:
-        kind, name = _text(node, "op"), _text(node, "name")
+        kind, name = text_of(node, "op"), text_of(node, "name")
         if kind not in OPERATORS:
-            raise DetectorError(f"The model contains an operator {_shown(kind)}, which detectors do not use.", _ONLY)
+            raise DetectorError(f"The model contains an operator {printable(kind)}, which detectors do not use.", _ONLY)
         takes[name] = {text.removeprefix("^").split(":")[0] for text in node.get("input", [])}
         if not takes[name] <= known:
             raise DetectorError(f"{path.name} is damaged: an operator takes what none gives.", _AGAIN)
         if kind == "Const" and not _is_shape(_shape(_tensor(node))):
-            raise DetectorError(f"{path.name}: constant {_shown(name)} is larger than a detector needs.")
+            raise DetectorError(f"{path.name}: constant {printable(name)} is larger than a detector needs.")
     if _has_circle(takes):
         raise DetectorError(f"{path.name} is damaged: its operators wait for each other in a circle.", _AGAIN)
     if path.name == SAVED_MODEL:
@@ -194,7 +194,7 @@ def _nodes(path: Path, graph: Schema) -> Sequence[Message]:
             raise DetectorError(f"{path.name} holds {len(graphs)} graphs; a detector has one.")
         message = graphs[0]
     nodes: list[Message] = message.get("node", [])
-    if not 0 < len(nodes) <= _MOST_NODES or not all(_text(node, "op") for node in nodes):
+    if not 0 < len(nodes) <= _MOST_NODES or not all(text_of(node, "op") for node in nodes):
         raise DetectorError(
             f"{path.name} is cut off, damaged or no graph of TensorFlow's: it has no operators.", _AGAIN
         )
@@ -203,14 +203,14 @@ def _nodes(path: Path, graph: Schema) -> Sequence[Message]:
 
 def _tensor(node: Message) -> Message:
     for attribute in node.get("attr", []):
-        if _text(attribute, "key") == "value":
-            found: Message = _last(_last(attribute, "value", {}), "tensor", {})
+        if text_of(attribute, "key") == "value":
+            found: Message = last_of(last_of(attribute, "value", {}), "tensor", {})
             return found
     return {}
 
 
 def _shape(tensor: Message) -> tuple[int, ...]:
-    return tuple(_last(dim, "size", 0) for dim in _last(tensor, "shape", {}).get("dim", []))
+    return tuple(last_of(dim, "size", 0) for dim in last_of(tensor, "shape", {}).get("dim", []))
 
 
 def _is_shape(shape: tuple[int, ...]) -> bool:
@@ -258,16 +258,3 @@ def _listed(tensor: Message, kind: str) -> Array:
     if any(not ends.min <= value <= ends.max for value in whole):
         raise ValueError("holds a number too large for its type")
     return np.array(whole, kind)
-
-
-def _last(message: Message, key: str, default: Any) -> Any:
-    values = message.get(key)
-    return values[-1] if values else default
-
-
-def _text(message: Message, key: str) -> str:
-    return str(_last(message, key, ""))
-
-
-def _shown(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())[:60] or "without a name"

@@ -68,7 +68,7 @@ class Rule:
 
     @property
     def keeps_clips(self) -> bool:
-        """Whether its events get a clip."""
+        """Returns whether its events get a clip."""
         return self.clip and self.what == "seen"
 
     @property

@@ -19,7 +19,7 @@ NAMED = ("command", "post", "mqtt")
 
 @dataclass(frozen=True, slots=True)
 class AlarmWays:
-    """What a person has named; "" for what is not set up. It may hold passwords, so it is never shown by itself.
+    """Ways to tell that a person has named, "" for none; with passwords perhaps, so never shown by itself.
 
     Attributes:
         command: A program and its arguments, in one line.

@@ -78,7 +78,7 @@ class IndexContent:
 
     @property
     def sources(self) -> int:
-        """Of how many live sources there are events."""
+        """Number of live sources of which there are events."""
         return len({event.live.source for event in self.events if event.live is not None})
 
 

@@ -143,7 +143,7 @@ def _stays(before: Event, event: Event) -> tuple[ZoneVisit, ...]:
 
 
 def is_same(one: Event, other: Event) -> bool:
-    """Whether two events of a session tell of one object at one time."""
+    """Returns whether two events of a session tell of one object at one time."""
     if one.label != other.label or not set(one.tracks) & set(other.tracks):
         return False
     return one.start_s <= other.end_s and other.start_s <= one.end_s

@@ -21,7 +21,7 @@ Judged = Literal["all", "marked", "named", "rejected", "not rejected"]
 
 @dataclass(frozen=True, slots=True)
 class LiveFacts:
-    """What a list says of an event of a live source besides.
+    """Facts that a list adds to an event of a live source.
 
     Attributes:
         day: From whose midnight its times count; they are below zero on the days before.
@@ -38,7 +38,7 @@ class LiveFacts:
 
 @dataclass(frozen=True, slots=True)
 class ListedEvent:
-    """What a list says of an event; attributes as of ``Event``.
+    """A row of a list of events; attributes as of ``Event``.
 
     Attributes:
         number: Its number among the events of its video, ``Event.id``.

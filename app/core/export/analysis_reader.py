@@ -33,7 +33,7 @@ _LEAST_FRAMES = 20 * FRAMES  # of a video: for fewer the trial would take too mu
 
 
 def may_use_card(request: ExportRequest) -> bool:
-    """Whether a card may decode: only detections are wanted, and an NVIDIA card may run the model. Loads nothing."""
+    """Returns whether a card may decode: detections are all that is wanted, and a card may run the model."""
     only_detections = request.analysis is not None and request.cache != "only"
     plain = not request.video.deinterlace and not is_sequence(request.source)
     return only_detections and plain and wants_cuda(request.model.device)

@@ -1,4 +1,4 @@
-"""What the live view says of a detector that cannot be opened or fails. Any thread."""
+"""Messages of the live view about a detector that cannot be opened or fails. Any thread."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class SourceSide:
 
     @property
     def transport(self) -> Transport | None:
-        """What pauses and moves the present source; None without one."""
+        """The control that pauses and moves the present source; None without one."""
         return self._present.transport if self._present is not None else None
 
     def make(
