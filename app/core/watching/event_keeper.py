@@ -12,7 +12,8 @@ from typing import Any
 
 from app.core.alarms.message import AlarmMessage
 from app.core.alarms.objects import Look, ObjectWatch
-from app.core.alarms.rules import Began, RuleBook, Signal
+from app.core.alarms.rule_book import RuleBook
+from app.core.alarms.rules import Began, Signal
 from app.core.errors import AppError
 from app.core.events.scene import Scene
 from app.core.frames import FrameResult
