@@ -90,7 +90,7 @@ def photograph(window: MainWindow, camera: Photographer, clip: Path, weights: li
     camera.wait(lambda: "age" in window.status.shown(), "figures")
     camera.take("live", window)
     _banners(window, camera)
-    services.controller.toggle_pause()
+    services.controller.playback.toggle_pause()
     _zones(window, camera)
     for name, dialog in _dialogs(window):
         dialog.show()

@@ -50,7 +50,7 @@ def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) 
         window.show_events()
 
     def opened(_info: SourceInfo) -> None:
-        window.services.controller.seek(max(0.0, at_s - _LEAD_S))
+        window.services.controller.playback.seek(max(0.0, at_s - _LEAD_S))
 
     def shown(result: FrameResult) -> None:
         time_s = result.frame.pts_s

@@ -228,7 +228,7 @@ class EventDesk(QObject):
             return
         present = view.currentIndex().row()
         if view.present() is None:
-            now = 0.0 if of_all else self._services.controller.shown_s
+            now = 0.0 if of_all else self._services.controller.playback.shown_s
             after = [number for number, row in enumerate(rows) if row.start_s >= now]
             before = [number for number, row in enumerate(rows) if row.start_s < now]
             target = (after or [len(rows) - 1])[0] if by > 0 else (before or [0])[-1]
@@ -263,7 +263,7 @@ class EventDesk(QObject):
             self.player.forget()
             self.narrowed.emit(None)
         if state.kind == "offer" and self._wanted is not None:  # another model found it: go there all the same
-            self._services.controller.seek(self._wanted[1].start_s)
+            self._services.controller.playback.seek(self._wanted[1].start_s)
             self._wanted = None
 
     def _show_events(self, made: EventList) -> None:

@@ -339,7 +339,7 @@ def test_no_notice_lies_over_what_is_drawn_on(table: Desk, editor: ZoneEditor) -
     table.settings.set("detection", "threshold", 0.95)
     notice = table.window.stage.view.notice
     table.session.enter(LiveState.PAUSED)
-    table.qtbot.waitUntil(lambda: table.controller.is_paused)
+    table.qtbot.waitUntil(lambda: table.controller.playback.is_paused)
     assert not notice.isVisible()
     editor.end()
     assert notice.isVisible()
