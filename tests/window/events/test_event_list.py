@@ -273,6 +273,6 @@ def test_the_panel_of_settings_is_one_tab_away(table: Desk, video: Path) -> None
     assert side.page is table.window.events.panel
     side.tabs.setCurrentIndex(0)
     assert table.window.panel.isVisible()
-    table.window.toggle_panel()
+    table.window.body.toggle_panel()
     table.window.actions_by_name["events"].trigger()
     assert table.window.events.panel.isVisible()

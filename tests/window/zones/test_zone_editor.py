@@ -289,14 +289,14 @@ def test_the_panel_comes_and_goes_with_the_drawing(table: Desk, qtbot: QtBot) ->
     table.give(make_result(make_candidates()))
     table.qtbot.waitUntil(lambda: table.scenes.loaded)
     window.resize(1000, 700)
-    window.toggle_panel()
-    assert not window.split.panel_open
+    window.body.toggle_panel()
+    assert not window.body.split.panel_open
     window.actions_by_name["zones"].trigger()
     assert window.zones.editor.panel.isVisible()
     assert window.zones.editor.bar.isVisible()
     window.actions_by_name["zones"].trigger()
-    assert not window.split.panel_open
-    window.toggle_panel()
+    assert not window.body.split.panel_open
+    window.body.toggle_panel()
     assert window.panel.isVisible()
     assert not window.zones.editor.bar.isVisible()
 
