@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, UsageError
-from app.cli.interrupt import cancel_on_interrupt, cancel_on_terminate
+from app.cli.interrupt import cancel_on_interrupt
 from app.cli.json_lines import JsonLines
 from app.cli.options import detection_settings, find_model, say_if_demo, with_own_limits
 from app.cli.watch_options import actions_of, add_watch_options, address_of, rules_of
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     watch = Watch(requests, Delivery(actions, failed), tell, SourceOptions(), options.health)
     watches.append(watch)
-    with cancel_on_interrupt(watch.stop), cancel_on_terminate(watch.stop):
+    with cancel_on_interrupt(watch.stop, terminate=True):
         done = watch.run(options.for_s)
     lines.close(_LINES_S)
     return 0 if done else 1
