@@ -92,7 +92,7 @@ def _send(camera: Any, image: ImageBGR) -> None:
 
 
 def _open(width: int, height: int) -> Any:
-    """Returns pyvirtualcam's camera, which is not typed.
+    """Returns pyvirtualcam's camera, which is not typed; in an even size, as two rows or columns share their colours.
 
     Raises:
         AppError: The package or the driver is missing, or the camera is in use.
@@ -104,7 +104,8 @@ def _open(width: int, height: int) -> Any:
             "A virtual camera needs the package pyvirtualcam.", "Install it: pip install pyvirtualcam."
         ) from None
     try:
-        return pyvirtualcam.Camera(width, height, _FPS, fmt=pyvirtualcam.PixelFormat.BGR)
+        size = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        return pyvirtualcam.Camera(*size, _FPS, fmt=pyvirtualcam.PixelFormat.BGR)
     except RuntimeError as error:
         log.info("no virtual camera: %s", error)
         raise no_virtual_camera() from error
