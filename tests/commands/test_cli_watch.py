@@ -64,9 +64,13 @@ def test_an_event_is_kept_and_told_and_sigterm_ends_it_in_good_order(capsys: Cap
     assert json.loads(health.read_text())["sources"][0]["events"] == 1
 
 
-def test_it_ends_after_the_time_given(capsys: Capture) -> None:
+def test_an_address_in_a_credential_is_watched_for_the_time_given(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with MjpegServer(fps=20) as server:
-        code, out, err = run(capsys, "watch", server.url, "--model", "fake", "--for", "1s")
+        (tmp_path / "secret_camera").write_text(server.url + "\n")
+        code, out, err = run(capsys, "watch", "@secret_camera", "--model", "fake", "--for", "1s")
     assert (code, err) == (0, "")
     assert {line["type"] for line in lines_of(out)} <= {"health", "open"}
 
@@ -150,6 +154,8 @@ def test_a_computer_that_plays_no_sounds_says_so_at_once(
         (["camera:0", "--run", "sh {lable}"], "{label}"),
         (["camera:0", "--post", "ftp://jane:hunter2@host/x"], "http"),
         (["camera:0", "--post", "@/no/such/file"], "/no/such/file"),
+        (["@/no/such/file"], "/no/such/file"),
+        (["@LICENSE"], "alone"),
         (["camera:0", "--mqtt", "http://host"], "mqtt://"),
         (["camera:0", "--max-size", "50"], "50GB"),
         (["camera:0", "--max-days", "nan"], "days"),

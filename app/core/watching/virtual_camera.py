@@ -6,7 +6,6 @@ A driver of the system's makes the camera: v4l2loopback on Linux, OBS on Windows
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from app.core.channels import LatestSlot
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.core.sources.fitting import fitted
+from app.core.watching.virtual_camera_driver import no_virtual_camera
 from app.core.workers import Worker
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 _FPS = 30
 """What is announced; frames come when they come."""
 _TRIED = 640, 480
-_LINUX = "Load it: sudo modprobe v4l2loopback (package v4l2loopback-dkms)."
-_OTHERS = "Install OBS Studio, start its virtual camera once, and close it."
 
 
 class VirtualCamera:
@@ -94,7 +92,7 @@ def _send(camera: Any, image: ImageBGR) -> None:
 
 
 def _open(width: int, height: int) -> Any:
-    """Returns pyvirtualcam's camera, which is not typed.
+    """Returns pyvirtualcam's camera, which is not typed; in an even size, as two rows or columns share their colours.
 
     Raises:
         AppError: The package or the driver is missing, or the camera is in use.
@@ -106,9 +104,8 @@ def _open(width: int, height: int) -> Any:
             "A virtual camera needs the package pyvirtualcam.", "Install it: pip install pyvirtualcam."
         ) from None
     try:
-        return pyvirtualcam.Camera(width, height, _FPS, fmt=pyvirtualcam.PixelFormat.BGR)
+        size = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        return pyvirtualcam.Camera(*size, _FPS, fmt=pyvirtualcam.PixelFormat.BGR)
     except RuntimeError as error:
         log.info("no virtual camera: %s", error)
-        linux = sys.platform.startswith("linux")
-        driver, hint = ("v4l2loopback", _LINUX) if linux else ("OBS Studio's virtual camera", _OTHERS)
-        raise AppError(f"There is no virtual camera to be had: {driver} is missing or in use.", hint) from error
+        raise no_virtual_camera() from error
