@@ -313,11 +313,15 @@ class MainWindow(QMainWindow):
         services.controller.model_measured.connect(services.library.record_speed)
         services.scenes.changed.connect(self._timeline.set_scene)
 
-    def _show_recording(self, words: str) -> None:
-        self.status.set_cell("recording", words)
+    def _show_recording(self, words: str, sign: str) -> None:
+        self._show_state("recording", words, sign)
 
-    def _show_armed(self, words: str) -> None:
-        self.status.set_cell("alarms", words)
+    def _show_armed(self, words: str, sign: str) -> None:
+        self._show_state("alarms", words, sign)
+
+    def _show_state(self, name: str, words: str, sign: str) -> None:
+        self.status.set_cell(name, words)
+        self.stage.sign.tell(name, sign, words)
 
     def _show_sources(self) -> None:
         self.top_bar.show_sources()

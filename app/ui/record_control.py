@@ -45,8 +45,8 @@ class RecordControl(QObject):
         parent: Owns this object.
     """
 
-    status = Signal(str)
-    """How long and how large, while it records; "" otherwise."""
+    status = Signal(str, str)
+    """How long and how large, while it records, and the same in a word; "" otherwise."""
 
     def __init__(self, services: Services, view: VideoView, action: QAction, parent: QObject) -> None:
         super().__init__(parent)
@@ -196,13 +196,14 @@ class RecordControl(QObject):
             self._looks = looks
             self._action.setIcon(icon("record", *looks))
         if not recordings:
-            self.status.emit("")
+            self.status.emit("", "")
             return
-        words = ["Recording waits" if self._paused else "Recording", duration_text(time.monotonic() - self._begun_s)]
+        begun = duration_text(time.monotonic() - self._begun_s)
+        word, sign = ("Recording waits", "Waits") if self._paused else ("Recording", begun)
         written = sum(each.recorder.written for each in recordings)
         dropped = sum(each.dropped for each in recordings)
         self.status.emit(
-            f"{words[0]} {words[1]}  ·  {size_text(written)}" + (f"  ·  {dropped} frames left out" if dropped else "")
+            f"{word} {begun}  ·  {size_text(written)}" + (f"  ·  {dropped} frames left out" if dropped else ""), sign
         )
 
     def _ended(self, dropped: int) -> Callable[[bool], None]:
