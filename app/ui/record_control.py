@@ -40,7 +40,7 @@ class RecordControl(QObject):
 
     Args:
         services: The controller has the source.
-        view: Shows the frames that are recorded with their boxes.
+        view: Its frames are recorded with the boxes that it shows.
         action: Checked while it records.
         parent: Owns this object.
     """
@@ -69,7 +69,7 @@ class RecordControl(QObject):
         controller.opening.connect(self._source_left)
         controller.closed.connect(self._source_left)
         controller.opened.connect(self._source_opened)
-        view.painted.connect(self._take_frame)
+        view.received.connect(self._take_frame)
         action.setEnabled(False)
 
     @property

@@ -72,6 +72,22 @@ def test_a_stream_is_recorded_until_the_button_is_pressed_again(qtbot: QtBot, tm
             assert sum(1 for _ in video.decode(video=0)) >= 1
 
 
+def test_frames_are_recorded_with_boxes_while_nothing_is_painted(qtbot: QtBot, tmp_path: Path) -> None:
+    with MjpegServer(fps=25) as server, desk(qtbot, tmp_path, recording_into(tmp_path, "drawn"), real_session) as table:
+        action = begin(table, server)
+        table.window.hide()  # as good as minimised
+        table.qtbot.waitUntil(lambda: table.window.stage.view.result is not None, timeout=PATIENCE_MS)
+        paints = table.window.stage.view.paints
+        results = [table.window.stage.view.result]
+        table.window.stage.view.received.connect(results.append)
+        table.qtbot.waitUntil(lambda: len(results) > 12, timeout=PATIENCE_MS)
+        assert table.window.stage.view.paints == paints
+        action.trigger()
+        table.qtbot.waitUntil(lambda: len(kept(tmp_path)) == 1, timeout=PATIENCE_MS)
+    with av.open(str(kept(tmp_path)[0])) as video:
+        assert sum(1 for _ in video.decode(video=0)) >= 10
+
+
 def test_another_source_ends_the_recording(qtbot: QtBot, tmp_path: Path) -> None:
     with (
         MjpegServer(fps=25) as first,

@@ -1,4 +1,4 @@
-"""Says over the view what the status bar says otherwise: that it records, that alarms are armed. GUI thread."""
+"""Says over the view what the status bar says otherwise: that it records, is armed, is shared. GUI thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 from app.ui.view.zoom_view import ZoomView
 from app.ui.widgets.icons import pixmap
 
-_ICONS = {"recording": ("record", "#ff6b6b"), "alarms": ("bell", "#f4f6f8")}
+_ICONS = {
+    "recording": ("record", "#ff6b6b"),
+    "alarms": ("bell", "#f4f6f8"),
+    "virtual_camera": ("camera", "#f4f6f8"),
+}
 """From left to right; on the dark plate that both themes have over the frame."""
 _ICON_SIZE = 16
 _MARGIN = 12  # pixels to the edges of the view
@@ -48,7 +52,7 @@ class LiveSign(QFrame):
         """Says one thing; "" says it no more.
 
         Args:
-            name: "recording" or "alarms".
+            name: "recording", "alarms" or "virtual_camera".
             words: A few, beside the icon.
             spoken: What a screen reader says instead.
         """
