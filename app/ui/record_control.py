@@ -17,7 +17,14 @@ from app.core.errors import ExplainedError
 from app.core.files.disk import size_text
 from app.core.frames import LIVE_KINDS, FrameResult, SourceInfo
 from app.core.recording.folder import finish_interrupted, limits_of, recordings_folder
-from app.core.recording.reports import FileFinished, RecorderPlan, RecorderReport, RecordingPaused, RecordingResumed
+from app.core.recording.reports import (
+    FileBegun,
+    FileFinished,
+    RecorderPlan,
+    RecorderReport,
+    RecordingPaused,
+    RecordingResumed,
+)
 from app.core.records.frame_record import FrameRecord
 from app.ui.services.bridge import Wake
 from app.ui.services.services import Services
@@ -182,7 +189,7 @@ class RecordControl(QObject):
             elif isinstance(report, RecordingPaused):
                 self._paused = True
                 self._services.banner.tell("warning", report.message, report.hint, topic=TOPIC)
-            elif isinstance(report, RecordingResumed):
+            elif isinstance(report, RecordingResumed | FileBegun) and self._paused:  # the latter where encoding failed
                 self._paused = False
                 self._services.banner.tell("info", "Recording goes on.", topic=TOPIC)
         self._show()
