@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video
-from tests.support.virtual_camera import Device, install_virtual_camera
+from tests.support.virtual_camera import NAME, Device, install_virtual_camera
 from tools.fixtures.coded_images import ImageBGR
 from tools.fixtures.mjpeg_server import MjpegServer
 
@@ -117,8 +117,9 @@ def test_the_view_is_a_camera_of_the_computer(capsys: Capture, monkeypatch: pyte
     device = Device()
     install_virtual_camera(monkeypatch, device)
     with MjpegServer(20, (320, 240)) as server:
-        code, _, err = run(capsys, "watch", server.url, "--model", "fake", "--virtual-camera", "--for", "2s")
+        code, out, err = run(capsys, "watch", server.url, "--model", "fake", "--virtual-camera", "--for", "2s")
     assert (code, err) == (0, "")
+    assert [NAME in line["message"] for line in lines_of(out) if line["type"] == "note"] == [True]
     assert (device.opened, device.closed) == (2, 2)  # tried first
     assert {image.shape for image in device.images} == {(240, 320, 3)}
     assert any(np.ptp(image, axis=2).max() > 60 for image in device.images)  # boxes have colours, the frames are grey
