@@ -18,6 +18,8 @@ import pytest
 from _pytest.faulthandler import fault_handler_stderr_fd_key  # public nowhere
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Torch's threads wait for each other asleep: awake, they take half the time of a computer that does other things too.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # An example may take as long as a busy machine makes it: how long is measured elsewhere, never asserted.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
