@@ -22,8 +22,14 @@ from detector.runtime.open import open_detector
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.media import make_audio, make_video
 from tests.support.one_thread import one_thread
+from tests.support.quick_peaks import use_quick_peaks
 from tests.support.tiny_models import save_random
 from tools.fixtures.coded_images import read_frame_index
+
+
+@pytest.fixture(autouse=True)
+def _quick_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_quick_peaks(monkeypatch)
 
 
 def indices(path: Path) -> list[int]:
