@@ -21,9 +21,6 @@ def cancel_on_interrupt(cancel: Callable[[], None]) -> Iterator[None]:
 
     An exception out of a wait would leave threads inside native code behind, which then crash or hang the exit.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
     presses = 0
 
     def pressed(_signal: int, _frame: FrameType | None) -> None:
@@ -33,25 +30,29 @@ def cancel_on_interrupt(cancel: Callable[[], None]) -> Iterator[None]:
             os._exit(130)
         cancel()
 
-    before = signal.signal(signal.SIGINT, pressed)
-    try:
+    with _handled_by(signal.SIGINT, pressed):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
 def cancel_on_terminate(cancel: Callable[[], None]) -> Iterator[None]:
     """Has SIGTERM call ``cancel``, while inside: from ``kill``, a shutdown, a service's end, ``torchrun`` on Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
 
     def told(_signal: int, _frame: FrameType | None) -> None:
         cancel()
 
-    before = signal.signal(signal.SIGTERM, told)
+    with _handled_by(signal.SIGTERM, told):
+        yield
+
+
+@contextlib.contextmanager
+def _handled_by(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Has ``handler`` called at a signal, while inside; does nothing off the main thread, whose signals they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)

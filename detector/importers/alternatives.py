@@ -213,7 +213,7 @@ def _ways(spec: ModelSpec, overrides: Overrides) -> Iterator[tuple[str, str, Mod
 
 
 def has_scores_to_read(spec: ModelSpec) -> bool:
-    """Whether the model's file leaves open what makes probabilities of its scores."""
+    """Returns whether the model's file leaves open what makes probabilities of its scores."""
     return spec.graph is not None and spec.graph.rule in ("ssd-decoded", "ssd-raw", "grid", "queries")
 
 
@@ -251,12 +251,12 @@ def _weights_looks(path: Path, overrides: Overrides, image: ImageBGR, work: Path
 
 
 def asks_for_size(error: ExplainedError) -> bool:
-    """Whether a file is refused only because it does not tell the size of its images."""
+    """Returns whether a file is refused only because it does not tell the size of its images."""
     return any(remedy.option == "size" and not remedy.omit for remedy in error.remedies)
 
 
 def _otherwise(notes: tuple[Note, ...]) -> Iterator[tuple[str, str]]:
-    """What the notes on assumptions name instead."""
+    """Yields option and value of everything that the notes on assumptions offer instead."""
     for note in notes:
         for remedy in note.remedies:
             if remedy.option in _OF_WEIGHTS and remedy.value and not remedy.omit:

@@ -146,14 +146,14 @@ def _numbered(graph: GraphSpec, overrides: Overrides, path: Path) -> GraphSpec:
 
 
 def _numbering(graph: GraphSpec) -> Note:
-    """What was assumed of the numbers in a table."""
+    """The note on what was assumed of the numbers in a table."""
     first = 1 if graph.background == 0 else graph.first_label
     text = f"The table's classes are numbered from {first} on, assumed."
     return Note(text, (Remedy("first", "0" if first else "1"),))
 
 
 def _class_count(found: Reading, overrides: Overrides, path: Path, told: tuple[str, ...]) -> int:
-    """How many classes, the background left out; where outputs do not tell, as many as there are names."""
+    """The number of classes without the background; where outputs do not tell, that of the names."""
     if found.classes is not None:
         return found.classes
     if overrides.labels is not None:

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from detector.errors import DetectorError
 from detector.importers.first_bytes import start_of
 from detector.importers.paddle_names import weights_of
+from detector.importers.protobuf_file import read_file
 from detector.importers.protobuf_wire import Message, Schema, WireError, last_of, printable, read_message, text_of
 from detector.safetensors_file import MAX_FILE_BYTES
 
@@ -134,13 +135,7 @@ def read_paddle(path: Path) -> PaddleFile:
 
 def _block(path: Path) -> Message:
     start_of(path)
-    try:
-        with path.open("rb") as file:
-            message = read_message(file, os.fstat(file.fileno()).st_size, _PROGRAM, _MOST_VALUES)
-    except WireError as error:
-        raise DetectorError(f"{path.name} is cut off, damaged or no Paddle program: {error}.", _AGAIN) from error
-    except OSError as error:
-        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    message = read_file(path, _PROGRAM, "Paddle program", _MOST_VALUES)
     blocks = message.get("blocks", [])
     if not blocks or not blocks[0].get("ops"):
         raise DetectorError(f"{path.name} is cut off, damaged or no Paddle program: it has no operators.", _AGAIN)

@@ -7,7 +7,6 @@ saved_model.proto (tensorflow/core/framework, tensorflow/core/protobuf).
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.importers.first_bytes import start_of
-from detector.importers.protobuf_wire import Message, Schema, WireError, last_of, printable, read_message, text_of
+from detector.importers.protobuf_file import read_file
+from detector.importers.protobuf_wire import Message, Schema, last_of, printable, text_of
 from detector.safetensors_file import MAX_FILE_BYTES, Array, Arrays
 
 SAVED_MODEL = "saved_model.pb"
@@ -84,8 +84,8 @@ OPERATORS = frozenset(
 
 
 def is_tensorflow(start: bytes, path: Path) -> bool:
-    """Whether a file that begins with ``start`` is a graph of TensorFlow's, by its name and its first byte."""
-    return path.suffix.lower() == ".pb" and (start.startswith(_FIRST_NODE) or start.startswith(_SAVED_VERSION))
+    """Returns whether a file that begins with ``start`` is a graph of TensorFlow's, by its name and its first byte."""
+    return path.suffix.lower() == ".pb" and (start.startswith((_FIRST_NODE, _SAVED_VERSION)))
 
 
 def constant_names(path: Path) -> set[str]:
@@ -149,7 +149,7 @@ def check_tensorflow(path: Path) -> None:
 
 
 def _has_circle(takes: Mapping[str, set[str]]) -> bool:
-    """Whether taking away what needs nothing, again and again, leaves something."""
+    """Returns whether taking away what needs nothing, again and again, leaves something."""
     waits = {name: len(needs) for name, needs in takes.items()}
     users: dict[str, list[str]] = {}
     for name, needs in takes.items():
@@ -181,13 +181,7 @@ def _nodes(path: Path, graph: Schema) -> Sequence[Message]:
     start = start_of(path)
     is_saved = start.startswith(_SAVED_VERSION)
     schema: Schema = {2: ("meta_graphs", {2: ("graph", graph)})} if is_saved else graph
-    try:
-        with path.open("rb") as file:
-            message = read_message(file, os.fstat(file.fileno()).st_size, schema, _MOST_VALUES)
-    except WireError as error:
-        raise DetectorError(f"{path.name} is cut off, damaged or no graph of TensorFlow's: {error}.", _AGAIN) from error
-    except OSError as error:
-        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    message = read_file(path, schema, "graph of TensorFlow's", _MOST_VALUES)
     if is_saved:
         graphs = [each for meta in message.get("meta_graphs", []) for each in meta.get("graph", [])]
         if len(graphs) != 1:

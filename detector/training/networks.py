@@ -60,7 +60,7 @@ _BEHIND_THE_BASE = ("extras", "loc", "conf", "regression_headers", "classificati
 
 
 def base_layers(parameters: Iterable[str]) -> tuple[str, ...]:
-    """How those ``parameters``' names begin that belong to the base network, not to feature layers or predictors."""
+    """Returns how the names of those ``parameters`` begin that belong to the base network."""
     parts = dict.fromkeys(name.split(".")[0] for name in parameters)
     return tuple(f"{part}." for part in parts if part not in _BEHIND_THE_BASE)
 

@@ -1,5 +1,6 @@
-"""A camera through OpenCV. Opened, read and closed on ``ssdv-capture``; any call may block for as long as the driver
-likes, so whoever waits for it does so with a deadline (``app.core.live.capture``).
+"""A camera through OpenCV. Opened, read and closed on ``ssdv-capture``.
+
+Any call may block for as long as the driver likes, so whoever waits for one has a deadline (``app.core.live.capture``).
 """
 
 from __future__ import annotations
