@@ -243,6 +243,9 @@ def _alarms(window: MainWindow, camera: Photographer) -> None:
         alarms.panel.arm.click()
         wait_until(lambda: alarms.panel.log.count() > 0, "an event")
         camera.take("alarms-armed", window)
+        window.set_fullscreen(True)
+        camera.take("alarms-full-screen", window)
+        window.set_fullscreen(False)
         window.services.controller.close_source()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -37,6 +38,7 @@ from app.ui.view.notice_feed import NoticeFeed
 from app.ui.view.stage import Stage
 from app.ui.view.start_text import StartText
 from app.ui.view.timeline_feed import TimelineFeed
+from app.ui.virtual_camera_control import VirtualCameraControl
 from app.ui.widgets.drop_target import DropTarget
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.key_guard import keeps_key
@@ -118,6 +120,8 @@ class MainWindow(QMainWindow):
         """The menu on the frame."""
         self.zones = ZoneDrawing(services, self.stage, self.body.split, self.side, self.actions_by_name["zones"])
         self.record = RecordControl(services, self.stage.view, self.actions_by_name["record"], self)
+        shared = self.actions_by_name["virtual_camera"]
+        self.virtual_camera = VirtualCameraControl(services, self.stage.view, shared, self)
         self.alarms = AlarmControl(services, self.actions_by_name["arm"], self.actions_by_name["alarms"], self)
         self.side.add(self.alarms.panel, "Alarms", "What is told of a live source, and kept (W)")
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
@@ -163,6 +167,7 @@ class MainWindow(QMainWindow):
         self.dialogs.hide()
         self.closed = True
         self.record.close()
+        self.virtual_camera.close()
         self.alarms.close()
         stop_all(self.services)
         event.accept()
@@ -260,8 +265,10 @@ class MainWindow(QMainWindow):
         self._notices.choose_model.connect(self.dialogs.show_models)
         self.zones.drawing.connect(self._notices.hush)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
-        self.record.status.connect(self._show_recording)
-        self.alarms.status.connect(self._show_armed)
+        for name, control in (
+            ("recording", self.record), ("alarms", self.alarms), ("virtual_camera", self.virtual_camera),
+        ):  # fmt: skip
+            control.status.connect(partial(self._show_state, name))
         self.events.panel.list.events.clip_of = self.alarms.clip_of
         self.events.panel.clip_asked.connect(self.alarms.play)
         self._event_presenter.list_wanted.connect(self.show_events)
@@ -270,11 +277,9 @@ class MainWindow(QMainWindow):
         services.controller.model_measured.connect(services.library.record_speed)
         services.scenes.changed.connect(self._timeline.set_scene)
 
-    def _show_recording(self, words: str) -> None:
-        self.status.set_cell("recording", words)
-
-    def _show_armed(self, words: str) -> None:
-        self.status.set_cell("alarms", words)
+    def _show_state(self, name: str, words: str, sign: str) -> None:
+        self.status.set_cell(name, words)
+        self.stage.sign.tell(name, sign, words)
 
     def _show_sources(self) -> None:
         self.top_bar.show_sources()

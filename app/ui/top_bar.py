@@ -10,7 +10,8 @@ from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
 _MENU = (
-    "snapshot", "record", "analyse", "export", "export_many", "", "several", "events", "zones", "alarms", "arm", "",
+    "snapshot", "record", "virtual_camera", "analyse", "export", "export_many", "",
+    "several", "events", "zones", "alarms", "arm", "",
     "models", "import_model", "",
     "panel", "preferences", "fullscreen", "", "help", "guides", "diagnostics", "about", "", "quit",
 )  # fmt: skip
