@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, legible
 from detector.importers.caffe_bench import Bench, LayerError, Port
 from detector.importers.caffe_layers import LAYERS
 from detector.importers.caffe_network import CaffeNetwork, NetLayer, read_network
@@ -67,7 +67,7 @@ def _walk(bench: Bench, network: CaffeNetwork, image: Port, path: Path) -> list[
             made = _made(bench, layer, ports)
         except (LayerError, RuntimeError) as error:
             why = str(error) if isinstance(error, LayerError) else "does not fit what it takes"
-            raise DetectorError(f"{path.name}: layer {_shown(layer.name)} ({_shown(layer.kind)}) {why}.") from error
+            raise DetectorError(f"{path.name}: layer {legible(layer.name)} ({legible(layer.kind)}) {why}.") from error
         for name in layer.bottoms:
             loose.pop(name, None)
         ports |= made
@@ -81,7 +81,7 @@ def _made(bench: Bench, layer: NetLayer, ports: Mapping[str, Port]) -> dict[str,
     make = LAYERS.get(layer.kind)
     if make is None:
         raise DetectorError(
-            f"The model contains a layer of type {_shown(layer.kind)} ({_shown(layer.name)}), which is not known.",
+            f"The model contains a layer of type {legible(layer.kind)} ({legible(layer.name)}), which is not known.",
             "Export the model as ONNX, and import that.",
         )
     made = make(bench, layer, [_taken(ports, name) for name in layer.bottoms[:1000]] or _refuse("takes nothing"))
@@ -92,7 +92,7 @@ def _made(bench: Bench, layer: NetLayer, ports: Mapping[str, Port]) -> dict[str,
 
 def _taken(ports: Mapping[str, Port], name: str) -> Port:
     if name not in ports:
-        raise LayerError(f"takes {_shown(name)}, which no layer before it gives")
+        raise LayerError(f"takes {legible(name)}, which no layer before it gives")
     return ports[name]
 
 
@@ -140,7 +140,3 @@ def _attributes(told: Message, places: int, *, is_loss: bool) -> dict[str, Any]:
         "share_location": True,
         "normalized": True,
     }
-
-
-def _shown(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())[:60] or "without a name"

@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, legible
 from detector.importers.first_bytes import start_of
 from detector.importers.protobuf_file import read_file
-from detector.importers.protobuf_wire import Message, Schema, last_of, printable, text_of
+from detector.importers.protobuf_wire import Message, Schema, last_of, text_of
 
 _ENTRY: Schema = {1: ("key", "text"), 2: ("value", "text")}
 _TENSOR: Schema = {
@@ -175,11 +175,11 @@ def _checked_node(node: Message) -> list[Message]:
     kind, domain = text_of(node, "op_type"), text_of(node, "domain")
     if kind not in OPERATORS or domain not in _OWN_DOMAINS:
         name = kind if domain in _OWN_DOMAINS else f"{domain}.{kind}"
-        raise DetectorError(f"The model contains an operator {printable(name)}, which detectors do not use.", _ONLY)
+        raise DetectorError(f"The model contains an operator {legible(name)}, which detectors do not use.", _ONLY)
     tensors = []
     for attribute in node.get("attribute", []):
         if any(part in attribute for part in ("graph", "graphs", "sparse_tensor", "sparse_tensors")):
-            raise DetectorError(f"The model's operator {printable(kind)} holds a graph or sparse weights.", _ONLY)
+            raise DetectorError(f"The model's operator {legible(kind)} holds a graph or sparse weights.", _ONLY)
         tensors += [*attribute.get("tensor", []), *attribute.get("tensors", [])]
     return tensors
 
@@ -201,7 +201,7 @@ def _check_order(graph: Message, path: Path) -> None:
 def _checked_tensor(tensor: Message, path: Path) -> Path | None:
     """The file beside ``path`` that holds the tensor; None where it lies in ``path`` itself."""
     dims = tensor.get("dims", [])
-    name, count = printable(text_of(tensor, "name")), math.prod(dims)
+    name, count = legible(text_of(tensor, "name")), math.prod(dims)
     if any(side < 0 for side in dims) or count > MAX_ELEMENTS:
         raise DetectorError(f"{path.name}: tensor {name} has the shape {str(dims[:8])[:80]}, which no detector needs.")
     entries = {text_of(entry, "key"): text_of(entry, "value") for entry in tensor.get("external_data", [])}
@@ -227,9 +227,9 @@ def _inside_folder(location: str, path: Path) -> Path:
     except (OSError, ValueError):
         inside = found = False
     if not inside:
-        raise DetectorError(f"{path.name} wants weights from outside its folder ({printable(location)}).", _ONLY)
+        raise DetectorError(f"{path.name} wants weights from outside its folder ({legible(location)}).", _ONLY)
     if not found:
-        raise DetectorError(f"{printable(pure.name)} is missing beside {path.name}.", "Both files make up the model.")
+        raise DetectorError(f"{legible(pure.name)} is missing beside {path.name}.", "Both files make up the model.")
     return place
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, legible
 from detector.importers.first_bytes import start_of
 from detector.importers.paddle_names import weights_of
 from detector.importers.protobuf_file import read_file
-from detector.importers.protobuf_wire import Message, Schema, WireError, last_of, printable, read_message, text_of
+from detector.importers.protobuf_wire import Message, Schema, WireError, last_of, read_message, text_of
 from detector.safetensors_file import MAX_FILE_BYTES
 
 _TENSOR: Schema = {1: ("kind", "whole"), 2: ("dims", "whole")}
@@ -156,9 +156,9 @@ def _checked_order(
     for each in operators:
         kind = text_of(each, "type")
         if kind not in OPERATORS:
-            raise DetectorError(f"The model contains an operator {printable(kind)}, which detectors do not use.", _ONLY)
+            raise DetectorError(f"The model contains an operator {legible(kind)}, which detectors do not use.", _ONLY)
         if any(last_of(attribute, "kind", 0) in _BLOCKS for attribute in each.get("attrs", [])):
-            raise DetectorError(f"The model's operator {printable(kind)} holds a program of its own.", _ONLY)
+            raise DetectorError(f"The model's operator {legible(kind)} holds a program of its own.", _ONLY)
         taken, given = (
             [name for end in each.get(side, []) for name in end.get("arguments", [])] for side in ("inputs", "outputs")
         )
@@ -214,7 +214,7 @@ def _check_weights(path: Path, program: Path, stored: Sequence[tuple[str, tuple[
 
 def _skip_tensor(file: BinaryIO, left: int, name: str, shape: tuple[int, ...], path: Path) -> int:
     """Goes to the next tensor; returns how many bytes are left."""
-    cut = DetectorError(f"{path.name} is cut off or damaged at {printable(name)}.", _AGAIN)
+    cut = DetectorError(f"{path.name} is cut off or damaged at {legible(name)}.", _AGAIN)
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
         raise cut

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, legible
 from detector.importers.first_bytes import start_of
 from detector.importers.protobuf_file import read_file
-from detector.importers.protobuf_wire import Message, Schema, last_of, printable, text_of
+from detector.importers.protobuf_wire import Message, Schema, last_of, text_of
 from detector.safetensors_file import MAX_FILE_BYTES, Array, Arrays
 
 SAVED_MODEL = "saved_model.pb"
@@ -136,12 +136,12 @@ def check_tensorflow(path: Path) -> None:
     for node in nodes:
         kind, name = text_of(node, "op"), text_of(node, "name")
         if kind not in OPERATORS:
-            raise DetectorError(f"The model contains an operator {printable(kind)}, which detectors do not use.", _ONLY)
+            raise DetectorError(f"The model contains an operator {legible(kind)}, which detectors do not use.", _ONLY)
         takes[name] = {text.removeprefix("^").split(":")[0] for text in node.get("input", [])}
         if not takes[name] <= known:
             raise DetectorError(f"{path.name} is damaged: an operator takes what none gives.", _AGAIN)
         if kind == "Const" and not _is_shape(_shape(_tensor(node))):
-            raise DetectorError(f"{path.name}: constant {printable(name)} is larger than a detector needs.")
+            raise DetectorError(f"{path.name}: constant {legible(name)} is larger than a detector needs.")
     if _has_circle(takes):
         raise DetectorError(f"{path.name} is damaged: its operators wait for each other in a circle.", _AGAIN)
     if path.name == SAVED_MODEL:

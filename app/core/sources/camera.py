@@ -113,6 +113,11 @@ def _open(camera: CameraInfo, options: SourceOptions) -> cv2.VideoCapture:
 
 
 def check_device(camera: CameraInfo) -> None:
+    """Tells, on Linux, why a camera cannot be opened before OpenCV only says that it cannot.
+
+    Raises:
+        AppError: The device is not there, or this user may not read it.
+    """
     if sys.platform != "linux":
         return
     device = Path(f"/dev/video{camera.index}")
