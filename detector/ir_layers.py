@@ -29,6 +29,7 @@ ELEMENT_TYPES = frozenset(
 
 _MAX_INPUTS = 1000
 _OPSET = re.compile(r"opset([1-9]\d?)")
+_ONLY = "Only detectors made of the usual layers can be used; nothing was loaded."
 
 
 class LayerRule(NamedTuple):
@@ -237,9 +238,6 @@ def _check_edges(layers: Sequence[Layer], edges: Sequence[Mapping[str, str]]) ->
     ports = sum(len(layer.inputs) for layer in layers)
     if ends.keys() != inputs or ports != len(inputs) or any(count != 1 for count in ends.values()):
         raise DetectorError("The model is damaged: an input is unconnected, or connected twice.")
-
-
-_ONLY = "Only detectors made of the usual layers can be used; nothing was loaded."
 
 
 def _damaged(layer: Layer, why: str) -> DetectorError:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from detector.errors import DetectorError, legible
 from detector.importers.first_bytes import start_of
+from detector.importers.hints import FETCH_AGAIN, ONLY_DETECTORS
 from detector.importers.protobuf_file import read_file
 from detector.importers.protobuf_wire import Message, Schema, last_of, text_of
 
@@ -97,8 +98,6 @@ MAX_EXTERNAL_BYTES = 2**30
 
 _OWN_DOMAINS = ("", "ai.onnx")
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
-_ONLY = "Only detectors made of the usual operators can be used; nothing was loaded."
-_AGAIN = "Fetch the file again."
 _SIDES = re.compile(r"\[([1-9]\d{1,3}), ([1-9]\d{1,3})\]")
 
 
@@ -144,9 +143,9 @@ def check_onnx(path: Path) -> OnnxFile:
     message = read_file(path, _MODEL, "ONNX file")
     graphs = message.get("graph", [])
     if len(graphs) != 1 or not graphs[0].get("node") or not message.get("opset_import"):
-        raise DetectorError(f"{path.name} is cut off, damaged or no ONNX file: it has no graph.", _AGAIN)
+        raise DetectorError(f"{path.name} is cut off, damaged or no ONNX file: it has no graph.", FETCH_AGAIN)
     if "functions" in message:
-        raise DetectorError(f"{path.name} defines functions of its own, which is not supported.", _ONLY)
+        raise DetectorError(f"{path.name} defines functions of its own, which is not supported.", ONLY_DETECTORS)
     graph = graphs[0]
     tensors = list(graph.get("initializer", []))
     for node in graph["node"]:
@@ -154,7 +153,7 @@ def check_onnx(path: Path) -> OnnxFile:
     if len(graph["node"]) > MAX_NODES:
         raise DetectorError(f"{path.name} has more than {MAX_NODES} operators.")
     if "sparse_initializer" in graph:
-        raise DetectorError(f"{path.name} has sparse weights, which are not supported.", _ONLY)
+        raise DetectorError(f"{path.name} has sparse weights, which are not supported.", ONLY_DETECTORS)
     _check_order(graph, path)
     beside = {place for tensor in tensors if (place := _checked_tensor(tensor, path)) is not None}
     weights = {text_of(tensor, "name") for tensor in graph.get("initializer", [])}
@@ -175,11 +174,15 @@ def _checked_node(node: Message) -> list[Message]:
     kind, domain = text_of(node, "op_type"), text_of(node, "domain")
     if kind not in OPERATORS or domain not in _OWN_DOMAINS:
         name = kind if domain in _OWN_DOMAINS else f"{domain}.{kind}"
-        raise DetectorError(f"The model contains an operator {legible(name)}, which detectors do not use.", _ONLY)
+        raise DetectorError(
+            f"The model contains an operator {legible(name)}, which detectors do not use.", ONLY_DETECTORS
+        )
     tensors = []
     for attribute in node.get("attribute", []):
         if any(part in attribute for part in ("graph", "graphs", "sparse_tensor", "sparse_tensors")):
-            raise DetectorError(f"The model's operator {legible(kind)} holds a graph or sparse weights.", _ONLY)
+            raise DetectorError(
+                f"The model's operator {legible(kind)} holds a graph or sparse weights.", ONLY_DETECTORS
+            )
         tensors += [*attribute.get("tensor", []), *attribute.get("tensors", [])]
     return tensors
 
@@ -189,13 +192,13 @@ def _check_order(graph: Message, path: Path) -> None:
     known = {text_of(each, "name") for each in (*graph.get("input", []), *graph.get("initializer", []))} | {""}
     for node in graph["node"]:
         if not known.issuperset(node.get("input", [])):
-            raise DetectorError(f"{path.name} is damaged: an operator takes what none before it gives.", _AGAIN)
+            raise DetectorError(f"{path.name} is damaged: an operator takes what none before it gives.", FETCH_AGAIN)
         given = [name for name in node.get("output", []) if name]
         if known.intersection(given) - {""} or len(set(given)) != len(given):
-            raise DetectorError(f"{path.name} is damaged: two operators give the same tensor.", _AGAIN)
+            raise DetectorError(f"{path.name} is damaged: two operators give the same tensor.", FETCH_AGAIN)
         known.update(given)
     if not {text_of(each, "name") for each in graph.get("output", [])} <= known:
-        raise DetectorError(f"{path.name} is damaged: no operator gives one of its outputs.", _AGAIN)
+        raise DetectorError(f"{path.name} is damaged: no operator gives one of its outputs.", FETCH_AGAIN)
 
 
 def _checked_tensor(tensor: Message, path: Path) -> Path | None:
@@ -227,7 +230,7 @@ def _inside_folder(location: str, path: Path) -> Path:
     except (OSError, ValueError):
         inside = found = False
     if not inside:
-        raise DetectorError(f"{path.name} wants weights from outside its folder ({legible(location)}).", _ONLY)
+        raise DetectorError(f"{path.name} wants weights from outside its folder ({legible(location)}).", ONLY_DETECTORS)
     if not found:
         raise DetectorError(f"{legible(pure.name)} is missing beside {path.name}.", "Both files make up the model.")
     return place

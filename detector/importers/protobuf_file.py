@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import DetectorError
+from detector.importers.hints import FETCH_AGAIN
 from detector.importers.protobuf_wire import MAX_VALUES, Message, Schema, WireError, read_message
 
 
@@ -37,8 +38,6 @@ def damage_explained(path: Path, kind: str) -> Iterator[None]:
     try:
         yield
     except WireError as error:
-        raise DetectorError(
-            f"{path.name} is cut off, damaged or no {kind}: {error}.", "Fetch the file again."
-        ) from error
+        raise DetectorError(f"{path.name} is cut off, damaged or no {kind}: {error}.", FETCH_AGAIN) from error
     except OSError as error:
         raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error

@@ -17,6 +17,7 @@ _STD = (58.0, 58.0, 58.0)
 
 BaseWeights = Literal["caffe", "torchvision"]
 """Who trained a base network: VGG-16's authors, whose weights want no division, or torchvision."""
+_BEHIND_THE_BASE = ("extras", "loc", "conf", "regression_headers", "classification_headers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,6 @@ TRAINABLE: dict[str, Trainable] = {
     "ssdlite320-mobilenetv3": Trainable("ssdlite320-mobilenetv3", SSDLITE320, _LITE_INPUT, {}),
 }
 """By the name on the command line; "small" has the smaller default boxes that the authors used for COCO."""
-
-_BEHIND_THE_BASE = ("extras", "loc", "conf", "regression_headers", "classification_headers")
 
 
 def base_layers(parameters: Iterable[str]) -> tuple[str, ...]:

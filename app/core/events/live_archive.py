@@ -20,7 +20,7 @@ from app.core.events.event import Event
 from app.core.events.judgements import MAX_NAME, Verdict
 from app.core.events.kept_event import (
     KeptEvent,
-    LiveSession,
+    KeptSession,
     is_same,
     joined,
     pack_sightings,
@@ -126,7 +126,7 @@ class LiveArchive:
             return ()
         tables = "events JOIN sessions ON sessions.id = session"
         which, values = ("", ()) if source is None else ("WHERE source = ?", (source,))
-        sessions: dict[str, LiveSession] = {}
+        sessions: dict[str, KeptSession] = {}
         with open_database(self._path, _KIND) as database:
             rows = database.execute(f"SELECT {_SESSION}, {_EVENT} FROM {tables} {which} ORDER BY ended", values)
             found = [(_session(row[:7], sessions), row[7:]) for row in rows]
@@ -210,7 +210,7 @@ def _moment(day: date, seconds: float) -> float:
     return day.toordinal() * _DAY_S + seconds
 
 
-def _number_of(database: sqlite3.Connection, session: LiveSession) -> int:
+def _number_of(database: sqlite3.Connection, session: KeptSession) -> int:
     values = (session.key, session.source, session.name, session.day.isoformat(), session.model, *session.size)
     names = "key, source, name, day, model, width, height"
     database.execute(f"INSERT OR IGNORE INTO sessions ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
@@ -233,18 +233,18 @@ def _row(kept: KeptEvent) -> tuple[Any, ...]:
     )
 
 
-def _session(row: Sequence[Any], known: dict[str, LiveSession]) -> LiveSession | None:
+def _session(row: Sequence[Any], known: dict[str, KeptSession]) -> KeptSession | None:
     """A session, which anybody may have changed; None where it makes no sense."""
     key = str(row[0])
     with contextlib.suppress(ValueError, TypeError):
         if key not in known:
             size = max(1, int(row[5])), max(1, int(row[6]))
             day = date.fromisoformat(str(row[3]))
-            known[key] = LiveSession(key, str(row[1]), str(row[2]), day, str(row[4]), size)
+            known[key] = KeptSession(key, str(row[1]), str(row[2]), day, str(row[4]), size)
     return known.get(key)
 
 
-def _event(row: Sequence[Any], session: LiveSession) -> KeptEvent | None:
+def _event(row: Sequence[Any], session: KeptSession) -> KeptEvent | None:
     """An event, likewise."""
     with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError, OverflowError):
         zones, crossings = where_of(str(row[5]))
