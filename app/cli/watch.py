@@ -110,6 +110,7 @@ def _common_request(options: argparse.Namespace, rules: Sequence[Rule], console:
         before_s=options.before,
         after_s=options.after,
         segment_s=options.segment,
+        segment_bytes=options.segment_size,
         limits=FolderLimits(options.max_size, options.max_days),
         min_free=options.keep_free,
         virtual_camera=options.virtual_camera,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|TB)", re.IGNORECASE)
 _UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _ANY = "any"
+_LEAST_SEGMENT = 1_000_000
 
 
 def add_watch_options(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +83,13 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--segment", type=_positive_seconds, default=600.0, metavar="S", help="length of a segment (10m)"
     )
+    files.add_argument(
+        "--segment-size",
+        type=_segment_size,
+        default=2_000_000_000,
+        metavar="SIZE",
+        help="it ends earlier at that size (2GB)",
+    )
     files.add_argument("--max-size", type=size, metavar="SIZE", help="of each folder, such as 50GB; the oldest go")
     files.add_argument("--max-days", type=_positive, metavar="N", help="recordings older than this go")
     files.add_argument(
@@ -110,6 +118,13 @@ def size(text: str) -> int:
     if found is None:
         raise argparse.ArgumentTypeError(f"a size such as 500MB or 50GB is wanted, not {text!r}")
     return int(float(found[1]) * _UNITS[found[2].lower()])
+
+
+def _segment_size(text: str) -> int:
+    value = size(text)
+    if value < _LEAST_SEGMENT:
+        raise argparse.ArgumentTypeError(f"at least 1MB is wanted, not {text!r}")
+    return value
 
 
 def _positive_seconds(text: str) -> float:
