@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.cli.console import Console, UsageError
-from app.cli.interrupt import cancel_on_interrupt, cancel_on_terminate
+from app.cli.interrupt import cancel_on_interrupt
 from app.cli.train_display import TrainingDisplay
 from app.cli.train_options import add_options
 from app.lab.training.training_request import DataRequest, TrainingRequest, TrainingResult, starts_from_detector
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     display = TrainingDisplay(console if leads else None)
     stop = threading.Event()
     try:
-        with cancel_on_interrupt(stop.set), cancel_on_terminate(stop.set):
+        with cancel_on_interrupt(stop.set, terminate=True):
             trained = train(request, Listener(display.progress, display.note), stop)
     finally:
         display.close()

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, UsageError
-from app.cli.interrupt import cancel_on_interrupt, cancel_on_terminate
+from app.cli.interrupt import cancel_on_interrupt
 from app.cli.json_lines import JsonLines
 from app.cli.options import detection_settings, find_model, say_if_demo, with_own_limits
-from app.cli.watch_options import actions_of, add_watch_options, rules_of
+from app.cli.watch_options import actions_of, add_watch_options, address_of, rules_of
 from app.cli.zones import check_zones_asked, scenes_for
 from app.core.errors import AppError
 from app.core.sources.base import CAMERA, SCREEN
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     watch = Watch(requests, Delivery(actions, failed), tell, SourceOptions(), options.health)
     watches.append(watch)
-    with cancel_on_interrupt(watch.stop), cancel_on_terminate(watch.stop):
+    with cancel_on_interrupt(watch.stop, terminate=True):
         done = watch.run(options.for_s)
     lines.close(_LINES_S)
     return 0 if done else 1
@@ -110,6 +110,7 @@ def _common_request(options: argparse.Namespace, rules: Sequence[Rule], console:
         before_s=options.before,
         after_s=options.after,
         segment_s=options.segment,
+        segment_bytes=options.segment_size,
         limits=FolderLimits(options.max_size, options.max_days),
         min_free=options.keep_free,
         virtual_camera=options.virtual_camera,
@@ -124,9 +125,10 @@ def _check_virtual_camera(sources: Sequence[str]) -> None:
     check_virtual_camera()
 
 
-def _source(source: str) -> str:
+def _source(given: str) -> str:
     from app.cli.window import named_source
 
+    source = address_of(given)
     return source if source.startswith((CAMERA, SCREEN)) else named_source(source)
 
 

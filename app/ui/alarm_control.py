@@ -79,7 +79,7 @@ class AlarmControl(QObject):
         panel.ways_asked.connect(self._edit_ways)
         panel.log.asked.connect(self.play)
         self._arm.triggered.connect(self._arm_asked)
-        controller.live.connect(self._live)
+        controller.playback.live.connect(self._live)
         controller.opened.connect(self._opened)
         controller.model_ready.connect(self._model_changed)
         self._services.scenes.changed.connect(self._look_changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.watch_hour.evidence import Looked, connections, runs
+from tools.watch_hour.evidence import Line, Looked, connections, runs, told_of
 from tools.watch_hour.picture import APPEARANCES_S, PERIOD_S, camera_and_index, code_of, is_there
 from tools.watch_hour.resources import Usage, growth
 
@@ -19,6 +19,14 @@ def test_runs_end_with_silence_and_with_connections() -> None:
     first, second = connections(looked, [3.05])
     assert [(run.first.index, run.last.index) for run in runs(first)] == [(0, 2), (3, 4)]
     assert [(run.first.index, run.count) for run in runs(second)] == [(5, 2)]
+
+
+def test_an_event_after_a_short_loss_is_of_the_run_that_followed() -> None:
+    looked = [Looked(index, at_s, True) for index, at_s in enumerate([0.0, 0.1, 0.2, 0.7, 0.8, 9.0, 9.1])]
+    before, after, late = (run for part in connections(looked, [0.75, 9.05]) for run in runs(part))
+    lines = [Line(at_s, {"id": number}) for number, at_s in enumerate([0.15, 0.85, 5.0])]
+    told = told_of([before, after, late], lines, 1.0)
+    assert told == {before: lines[:1], after: lines[1:2], late: []}
 
 
 def test_what_grows_is_named() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from app.core.errors import AppError
+from app.core.watching import virtual_camera_driver
 from app.core.watching.virtual_camera import VirtualCamera, check_virtual_camera
 from tests.support.virtual_camera import NAME, PATIENCE_S, Device, install_virtual_camera
 
@@ -80,11 +83,24 @@ def test_a_device_that_breaks_is_said_once_and_let_go(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("platform", "said"), [("linux", "modprobe v4l2loopback"), ("win32", "OBS"), ("darwin", "OBS")]
+    ("platform", "loaded", "allowed", "said"),
+    [
+        ("linux", False, True, "sudo modprobe v4l2loopback (package"),
+        ("linux", True, False, "usermod"),
+        ("linux", True, True, "modprobe -r"),
+        ("win32", False, True, "OBS"),
+        ("darwin", False, True, "OBS"),
+    ],
 )
-def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch, platform: str, said: str) -> None:
+def test_what_is_wrong_with_the_driver_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, loaded: bool, allowed: bool, said: str
+) -> None:
     install_virtual_camera(monkeypatch, None)
     monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(virtual_camera_driver, "LOOPBACK_NODES", tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: allowed)
+    if loaded:
+        (tmp_path / "video7").mkdir()
     with pytest.raises(AppError) as raised:
         check_virtual_camera()
     assert said in raised.value.hint

@@ -12,7 +12,7 @@ import numpy as np
 
 from tools.watch_hour.cameras import GeneratedCamera
 from tools.watch_hour.clock import SetClock
-from tools.watch_hour.evidence import Line, Looked, Run, Shown, connections, frames_of, runs
+from tools.watch_hour.evidence import Line, Looked, Run, Shown, connections, frames_of, runs, told_of
 
 _TOLD_S = 1.0
 """An event is told so soon after it was seen at the latest."""
@@ -106,16 +106,16 @@ class CameraCheck:
     def _events(self) -> None:
         began = self._of("began")
         self._figures.events += len(began)
-        free = list(began)
-        for run in (run for part in self._parts for run in runs(part)):
-            told = [line for line in free if run.first.at_s <= line.at_s <= run.last.at_s + _TOLD_S]
-            free = [line for line in free if line not in told]
-            for line in told:
+        found = [run for part in self._parts for run in runs(part)]
+        told = told_of(found, began, _TOLD_S)
+        for run, lines in told.items():
+            for line in lines:
                 self._run_of[line.data["id"]] = run
-            if len(told) > 1 + run.pauses or (run.is_event(self._end_s) and not told):
-                self._say(f"frames {run.first.index} to {run.last.index} are {len(told)} events")
-        for line in free:
-            self._say(f"event {line.data['id']} was not seen by the detector")
+            if len(lines) > 1 + run.pauses or (run.is_event(self._end_s) and not lines):
+                self._say(f"frames {run.first.index} to {run.last.index} are {len(lines)} events")
+        for line in began:
+            if line.data["id"] not in self._run_of:
+                self._say(f"event {line.data['id']} was not seen by the detector")
         ids = [line.data["id"] for line in began]
         ended = [line.data["id"] for line in self._of("ended")]
         if sorted(ended) != sorted(set(ids)) or len(ids) != len(set(ids)):

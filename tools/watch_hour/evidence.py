@@ -13,7 +13,7 @@ import numpy as np
 from tools.watch_hour.program import read_number
 
 _GAP_S = 1.0
-"""As of ``app.core.alarms.rules``."""
+"""As of ``app.core.alarms.rule_book``."""
 _PAUSE_S = 0.4
 """A busy computer may have looked at frames so much later than they came."""
 _TOLD_S = 2.0
@@ -122,6 +122,24 @@ def runs(connection: Sequence[Looked]) -> list[Run]:
         else:
             found.append(Run(each, each, 1))
     return found
+
+
+def told_of(found: Sequence[Run], began: Sequence[Line], told_s: float) -> dict[Run, list[Line]]:
+    """Returns which of the program's lines tell of each run.
+
+    After a short loss one run follows the other within moments: a line tells of the last that had begun by then.
+
+    Args:
+        found: Runs, in order.
+        began: Lines of events that began.
+        told_s: So soon after a run's end it was told at the latest; what came later is of no run.
+    """
+    told: dict[Run, list[Line]] = {run: [] for run in found}
+    for line in began:
+        run = max((run for run in found if run.first.at_s <= line.at_s), key=lambda run: run.first.at_s, default=None)
+        if run is not None and line.at_s <= run.last.at_s + told_s:
+            told[run].append(line)
+    return told
 
 
 def frames_of(path: Path) -> tuple[int, Shown]:

@@ -17,6 +17,7 @@ from app.core.channels import LatestSlot
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.core.sources.fitting import fitted
+from app.core.watching.virtual_camera_driver import no_virtual_camera
 from app.core.workers import Worker
 
 log = logging.getLogger(__name__)
@@ -26,9 +27,7 @@ _FPS = 30
 _AGAIN_S = 0.2
 """After so long without another the last image is sent again: programs that begin to look wait for one."""
 _TRIED = 640, 480
-_LINUX = "Load it: sudo modprobe v4l2loopback (package v4l2loopback-dkms)."
 _PACKAGED = "The packaged program is without it. Run ssd-viewer by a Python of yours, with: pip install pyvirtualcam."
-_OTHERS = "Install OBS Studio, start its virtual camera once, and close it."
 
 
 class VirtualCamera:
@@ -117,7 +116,7 @@ def _within(image: ImageBGR, size: tuple[int, int]) -> ImageBGR:
 
 
 def _open(width: int, height: int) -> Any:
-    """Returns pyvirtualcam's camera, which is not typed.
+    """Returns pyvirtualcam's camera, which is not typed; in an even size, as two rows or columns share their colours.
 
     Raises:
         AppError: The package or the driver is missing, or the camera is in use.
@@ -128,9 +127,8 @@ def _open(width: int, height: int) -> Any:
         hint = _PACKAGED if getattr(sys, "frozen", False) else "Install it: pip install pyvirtualcam."
         raise AppError("A virtual camera needs the package pyvirtualcam.", hint) from None
     try:
-        return pyvirtualcam.Camera(width, height, _FPS, fmt=pyvirtualcam.PixelFormat.BGR)
+        size = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        return pyvirtualcam.Camera(*size, _FPS, fmt=pyvirtualcam.PixelFormat.BGR)
     except RuntimeError as error:
         log.info("no virtual camera: %s", error)
-        linux = sys.platform.startswith("linux")
-        driver, hint = ("v4l2loopback", _LINUX) if linux else ("OBS Studio's virtual camera", _OTHERS)
-        raise AppError(f"There is no virtual camera to be had: {driver} is missing or in use.", hint) from error
+        raise no_virtual_camera() from error

@@ -54,10 +54,9 @@ class Watch:
         ]
 
     def stop(self) -> None:
-        """Asks everything to end; returns at once. Any thread, and signal handlers."""
+        """Asks everything to end; returns at once. Any thread."""
         self._stopping = True
-        # A handler may run on the very thread that waits, with what it waits on in hand.
-        threading.Thread(target=self._look, name="ssdv-stop", daemon=True).start()
+        self._look()
 
     def run(self, for_s: float | None = None) -> bool:
         """Watches until told to stop, until ``for_s`` seconds have passed, or until all sources have ended.

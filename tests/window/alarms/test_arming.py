@@ -378,9 +378,9 @@ def test_while_it_is_armed_the_detector_does_not_rest_and_a_pause_is_said(table:
     table.qtbot.waitUntil(lambda: alarms.arming.armed)
     table.controller.rest(True)
     assert ("rest", True) not in table.session.calls
-    table.controller.toggle_pause()
+    table.controller.playback.toggle_pause()
     table.qtbot.waitUntil(lambda: "paused" in status.shown()["alarms"])
-    table.controller.toggle_pause()
+    table.controller.playback.toggle_pause()
     table.qtbot.waitUntil(lambda: "paused" not in status.shown()["alarms"])
     table.window.actions_by_name["arm"].trigger()
     assert not alarms.arming.armed
