@@ -45,7 +45,7 @@ class PacketTap:
 
         Args:
             packet: As it came.
-            arrived_ns: ``time.monotonic_ns()`` when it was here.
+            arrived_ns: ``time.monotonic_ns()`` when it was here, or would have been if it did not come in pieces.
         """
         track = VIDEO if packet.stream.index == self.streams[0].index else SOUND
         if not packet.size or self._refused or track >= len(self.streams):
