@@ -33,7 +33,10 @@ def _no_collection_on_other_threads() -> Iterator[None]:
     destroys others meanwhile, the other way round.
     """
     gc.disable()
+    gc.collect()
+    gc.freeze()  # modules and tests are no garbage; looking through them after every few tests takes a minute in all
     yield
+    gc.unfreeze()
     gc.enable()
 
 

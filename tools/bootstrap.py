@@ -5,13 +5,18 @@ Standard library only; runs on the system's own Python, before anything is insta
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = Path(os.environ.get("SSD_VIEWER_VENV", ROOT / ".venv"))
@@ -34,6 +39,8 @@ LIBRARIES = {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
 WINDOW_TESTS = "tests/window"  # apart from the rest: what a window leaves behind meets nobody else's threads
+PATIENCE_S = 10.0
+Command = tuple[list[str | Path], dict[str, str]]  # what to run, in which environment
 TEST_PROGRAMS = {"xvfb-run": ("xvfb", "xauth"), "ffprobe": ("ffmpeg",)}
 
 
@@ -173,19 +180,62 @@ def run(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Runs the suite offscreen, the window's tests in a process of their own, then those that need an X screen."""
+    """Runs the suite offscreen, and beside it the window's tests and those that need an X screen, each in a process."""
     offscreen = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    pytest: list[str | Path] = [PYTHON, "-m", "pytest"]
-    parts: list[list[str]] = [arguments] if arguments else [["--ignore", WINDOW_TESTS], [WINDOW_TESTS]]
-    commands = [([*pytest, "-m", "not xvfb", *part], offscreen) for part in parts]
-    if not arguments and sys.platform.startswith("linux"):
-        xvfb: list[str | Path] = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", *pytest, "-m", "xvfb"]
-        commands.append((xvfb, {**os.environ, "QT_QPA_PLATFORM": "xcb"}))
-    codes = [subprocess.run(command, cwd=ROOT, env=env, check=False).returncode for command, env in commands]
-    for code, (command, _) in zip(codes, commands, strict=True):
+    pytest: list[str | Path] = [PYTHON, "-m", "pytest", "-m"]
+    if arguments:
+        return side_by_side([[([*pytest, "not xvfb", *arguments], offscreen)]])
+    beside: list[Command] = [([*pytest, "not xvfb", WINDOW_TESTS], offscreen)]
+    if sys.platform.startswith("linux"):
+        files = sorted((ROOT / "tests").rglob("test_*.py"))
+        marked = [file for file in files if "mark.xvfb" in file.read_text("utf-8")]
+        screen = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
+        beside.append(([*screen, *pytest, "xvfb", *marked], {**os.environ, "QT_QPA_PLATFORM": "xcb"}))
+    say(f"{WINDOW_TESTS} runs beside the rest; what it says comes at the end")
+    return side_by_side([[([*pytest, "not xvfb", "--ignore", WINDOW_TESTS], offscreen)], beside])
+
+
+def side_by_side(lanes: list[list[Command]]) -> int:
+    """Runs the commands of each lane one after another, and the lanes at the same time, where there are cores for them.
+
+    The first lane has the terminal; what another says is shown whole, once all have ended. Ctrl-C ends all.
+
+    Returns:
+        The first exit code that is not 0; 1 for a command that a signal killed.
+    """
+    running: list[subprocess.Popen[bytes]] = []
+    interrupted = threading.Event()
+
+    def run_lane(commands: list[Command], said: IO[bytes] | None) -> list[int]:
+        codes = []
+        for command, environment in commands:
+            if interrupted.is_set():
+                break
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said)
+            running.append(process)
+            codes.append(process.wait())
+        return codes
+
+    with contextlib.ExitStack() as open_files, ThreadPoolExecutor(min(len(lanes), os.cpu_count() or 1)) as pool:
+        outputs = [None, *(open_files.enter_context(tempfile.TemporaryFile()) for _ in lanes[1:])]
+        ends = [pool.submit(run_lane, *lane) for lane in zip(lanes, outputs, strict=True)]
+        try:
+            wait(ends)
+        except KeyboardInterrupt:
+            interrupted.set()
+            wait(ends, PATIENCE_S)  # from a terminal, the signal went to them too
+            for process in running:
+                process.terminate()
+            wait(ends)
+        for output in filter(None, outputs):
+            output.seek(0)
+            sys.stdout.flush()
+            shutil.copyfileobj(output, sys.stdout.buffer)
+    ended = [row for lane, end in zip(lanes, ends, strict=True) for row in zip(lane, end.result(), strict=False)]
+    for (command, _), code in ended:
         if code < 0:
             say(f"killed by signal {-code}: {' '.join(map(str, command))}")
-    return next((1 if code < 0 else code for code in codes if code), 0)
+    return next((1 if code < 0 else code for _, code in ended if code), 130 if interrupted.is_set() else 0)
 
 
 def main() -> int:

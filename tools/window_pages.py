@@ -12,10 +12,11 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tools.real_window import open_window, settle, wait_until
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog, QWidget
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from app.ui.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parents[1]
-_PATIENCE_MS = 60_000
-_LOOK_MS = 20
-_SETTLE_MS = 400
 _SHAPES: tuple[tuple[Kind, tuple[Point, ...]], ...] = (
     ("zone", ((0.1, 0.3), (0.4, 0.2), (0.5, 0.8), (0.2, 0.9))),
     ("line", ((0.7, 0.9), (0.65, 0.3))),
@@ -37,37 +35,15 @@ _RECENT = ("rtsp://192.0.2.1/live", "http://192.0.2.7/video.mjpg")
 
 
 class Photographer:
-    """Waits until a page is complete, and keeps its image."""
+    """Keeps images of pages, numbered in their order."""
 
     def __init__(self, folder: Path, mark: str) -> None:
         self._folder, self._mark = folder, mark
         self._taken = 0
 
-    def wait(self, ready: Callable[[], bool], what: str) -> None:
-        """Let the window work until ``ready``.
-
-        Raises:
-            TimeoutError: It took too long.
-        """
-        from PySide6.QtCore import QDeadlineTimer
-
-        deadline = QDeadlineTimer(_PATIENCE_MS)
-        while not ready():
-            if deadline.hasExpired():
-                raise TimeoutError(what)
-            self.settle(_LOOK_MS)
-
-    def settle(self, milliseconds: int = _SETTLE_MS) -> None:
-        """Let what is under way come to its end: layouts, paints, workers."""
-        from PySide6.QtCore import QEventLoop, QTimer
-
-        loop = QEventLoop()
-        QTimer.singleShot(milliseconds, loop.quit)
-        loop.exec()
-
     def take(self, name: str, page: QWidget) -> None:
-        """Keep the image of a page."""
-        self.settle()
+        """Keep the image of a page, once it has come to rest."""
+        settle()
         self._taken += 1
         page.grab().save(str(self._folder / f"{self._taken:02d}-{name}-{self._mark}.png"))
 
@@ -83,14 +59,14 @@ def photograph(window: MainWindow, camera: Photographer, clip: Path, weights: li
         out: Folder for what the exports write.
     """
     services = window.services
-    camera.wait(lambda: bool(window.stage.start.isVisible() and services.settings.current.model.name), "start page")
+    wait_until(lambda: bool(window.stage.start.isVisible() and services.settings.current.model.name), "start page")
     camera.take("start", window)
     window.open_source(str(clip))
-    camera.wait(lambda: len(window.stage.view.detections()) > 0, "detections")
-    camera.wait(lambda: "age" in window.status.shown(), "figures")
+    wait_until(lambda: len(window.stage.view.detections()) > 0, "detections")
+    wait_until(lambda: "age" in window.status.shown(), "figures")
     camera.take("live", window)
     _banners(window, camera)
-    services.controller.toggle_pause()
+    services.controller.playback.toggle_pause()
     _zones(window, camera)
     for name, dialog in _dialogs(window):
         dialog.show()
@@ -111,7 +87,7 @@ def _banners(window: MainWindow, camera: Photographer) -> None:
         camera.take("opening", window)
         window.actions_by_name["escape"].trigger()
     error = AppError("The camera “Integrated RGB Camera” is in use by another program.", "Close the other program.")
-    window.services.banner.tell_error(error, action=("Try again", camera.settle))
+    window.services.banner.tell_error(error, action=("Try again", settle))
     camera.take("banner-error", window)
     window.services.banner.tell("success", "Snapshot saved.", "It is in the folder of your pictures.")
     window.services.banner.dismiss()
@@ -163,16 +139,16 @@ def _dialogs(window: MainWindow) -> Iterator[tuple[str, QDialog]]:
 
 def _models(window: MainWindow, camera: Photographer, weights: list[Path]) -> None:
     dialog = window.dialogs.show_models()
-    camera.wait(lambda: bool(dialog.cards), "models")
+    wait_until(lambda: bool(dialog.cards), "models")
     camera.take("models", dialog)
     for name in ("everyday", "ssd300-vgg16-coco"):
         dialog.show_model(name)
         camera.take(f"model-{name}", dialog)
     for path in weights:
         dialog.show_import(path)
-        camera.wait(lambda: dialog.sheet is not None and dialog.sheet.work.isHidden(), str(path))
+        wait_until(lambda: dialog.sheet is not None and dialog.sheet.work.isHidden(), str(path))
         assert dialog.sheet is not None
-        camera.wait(lambda: dialog.sheet is None or not dialog.sheet.pictures.looks.running, str(path))
+        wait_until(lambda: dialog.sheet is None or not dialog.sheet.pictures.looks.running, str(path))
         camera.take(f"import-{path.stem}", dialog.sheet)
         dialog.sheet.reject()
     dialog.close()
@@ -182,13 +158,13 @@ def _one_export(window: MainWindow, camera: Photographer, clip: Path, out: Path)
     window.exports.show_one(clip)
     dialog = window.exports.dialog
     assert dialog is not None
-    camera.wait(dialog.form.start.isEnabled, "export form")
+    wait_until(dialog.form.start.isEnabled, "export form")
     camera.take("export-form", dialog)
     dialog.form.output.line.setText(str(out / "one.mp4"))
     dialog.form.start.click()
-    camera.wait(lambda: not dialog.page.preview.is_empty, "preview")
+    wait_until(lambda: not dialog.page.preview.is_empty, "preview")
     camera.take("export-progress", dialog)
-    camera.wait(lambda: dialog.has_ended, "result")
+    wait_until(lambda: dialog.has_ended, "result")
     camera.take("export-result", dialog)
     dialog.close()
 
@@ -197,13 +173,13 @@ def _queue(window: MainWindow, camera: Photographer, clip: Path, out: Path) -> N
     window.exports.show_many([clip])
     dialog = window.exports.queue
     assert dialog is not None
-    camera.wait(dialog.form.start.isEnabled, "queue form")
+    wait_until(dialog.form.start.isEnabled, "queue form")
     camera.take("queue-form", dialog)
     dialog.form.output.line.setText(str(out))
     dialog.form.start.click()
-    camera.wait(lambda: any(item.state == "running" for item in dialog.view.model.items), "queue")
+    wait_until(lambda: any(item.state == "running" for item in dialog.view.model.items), "queue")
     camera.take("queue-running", dialog)
-    camera.wait(lambda: not window.services.queue.running, "queue's end")
+    wait_until(lambda: not window.services.queue.running, "queue's end")
     camera.take("queue-done", dialog)
     dialog.close()
 
@@ -214,12 +190,12 @@ def _events(window: MainWindow, camera: Photographer, clip: Path, out: Path) -> 
     video = Path(shutil.copy(clip, out / "street.mp4"))
     window.open_source(str(video))
     window.show_events()
-    camera.wait(lambda: desk.feed.state.kind == "offer", "offer")
+    wait_until(lambda: desk.feed.state.kind == "offer", "offer")
     camera.take("events-offer", window)
     window.actions_by_name["analyse"].trigger()
-    camera.wait(window.stage.analysis.isVisible, "analysis")
+    wait_until(window.stage.analysis.isVisible, "analysis")
     camera.take("events-analysing", window)
-    camera.wait(lambda: desk.feed.state.kind == "ready", "events")
+    wait_until(lambda: desk.feed.state.kind == "ready", "events")
     window.services.banner.dismiss()
     desk.next_event()
     camera.take("events", window)
@@ -229,14 +205,14 @@ def _events(window: MainWindow, camera: Photographer, clip: Path, out: Path) -> 
     desk.panel.filters.search.setText("nothing like that")
     camera.take("events-none", window)
     desk.panel.filters.show_all()
-    camera.settle()
+    settle()
     desk.make_case()
     assert desk.cases.dialog is not None
     camera.take("case", desk.cases.dialog)
     desk.cases.dialog.reject()
     window.side.show_page(desk.all_panel)
     desk.all.add_folder(out)
-    camera.wait(lambda: desk.all_panel.list.events.rowCount() > 0, "all videos")
+    wait_until(lambda: desk.all_panel.list.events.rowCount() > 0, "all videos")
     camera.take("events-all", window)
 
 
@@ -251,7 +227,7 @@ def _alarms(window: MainWindow, camera: Photographer) -> None:
     camera.take("alarms-no-source", window)
     with MjpegServer(fps=15, size=(640, 480)) as server:
         window.open_source(server.url)
-        camera.wait(lambda: alarms.model.source is not None, "live source")
+        wait_until(lambda: alarms.model.source is not None, "live source")
         alarms.panel.add.click()
         assert alarms.dialog is not None
         camera.take("alarms-rule", alarms.dialog)
@@ -265,25 +241,12 @@ def _alarms(window: MainWindow, camera: Photographer) -> None:
         )
         alarms.model.replace(tuple(AlarmRule(rule) for rule in rules))
         alarms.panel.arm.click()
-        camera.wait(lambda: alarms.panel.log.count() > 0, "an event")
+        wait_until(lambda: alarms.panel.log.count() > 0, "an event")
         camera.take("alarms-armed", window)
+        window.set_fullscreen(True)
+        camera.take("alarms-full-screen", window)
+        window.set_fullscreen(False)
         window.services.controller.close_source()
-
-
-def _window(theme: str, size: tuple[int, int]) -> MainWindow:
-    from PySide6.QtWidgets import QApplication
-
-    from app.core.settings import Settings
-    from app.ui.main import build_window
-
-    application = QApplication(sys.argv[:1])
-    settings = Settings()
-    window = build_window(application, replace(settings, window=replace(settings.window, theme=theme)), None)
-    window.exports.notifier.ways = ()
-    window.resize(*size)
-    window.show()
-    window.services.library.refresh_models()
-    return window
 
 
 def main() -> int:
@@ -300,7 +263,7 @@ def main() -> int:
     mark = f"{given.theme}-{given.size[0]}x{given.size[1]}-{scale}"
     with tempfile.TemporaryDirectory() as own:
         os.environ.update({f"XDG_{name}_HOME": str(Path(own) / name.lower()) for name in ("CONFIG", "DATA", "CACHE")})
-        window = _window(given.theme, tuple(given.size))
+        window = open_window(given.theme, tuple(given.size))
         try:
             photograph(window, Photographer(given.folder, mark), given.clip, given.weights, Path(own))
         finally:

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.real_window import open_window, settle, wait_until
+
+if TYPE_CHECKING:
+    from app.ui.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parents[1]
 _LEAD_S = 4.0  # it plays so long before, so that speed and latency are those of a window that runs
-_PATIENCE_MS = 120_000
 _PICTURES_MS = 2000  # for the small images of the list
 _QUALITY = 90
+_NOTHING = "nothing was found in time"
 
 
-def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) -> str:
-    """Write the image; what could not be done, or "".
+def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) -> None:
+    """Write the image.
 
     Args:
         clip: A video.
@@ -28,55 +33,42 @@ def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) 
         out: File to write, JPEG or PNG by its ending.
         theme: "light" or "dark".
         size: Of the window, pixels.
+
+    Raises:
+        TimeoutError: The clip cannot be opened, or nothing is found in it from then on.
+        OSError: ``out`` cannot be written.
     """
-    from PySide6.QtCore import QTimer
-    from PySide6.QtWidgets import QApplication
-
-    from app.core.frames import FrameResult, SourceInfo
     from app.core.live.cached_analysis import stores_beside
-    from app.core.settings import Settings
-    from app.ui.main import build_window
 
-    application = QApplication(sys.argv[:1])
-    settings = Settings()
-    window = build_window(application, replace(settings, window=replace(settings.window, theme=theme)), None)
-    window.resize(*size)
-    window.show()
-    window.services.library.refresh_models()
-    failed = ["nothing was found in time"]
-
-    is_analysed = bool(stores_beside(str(clip)))
-    if is_analysed:
-        window.show_events()
-
-    def opened(_info: SourceInfo) -> None:
-        window.services.controller.seek(max(0.0, at_s - _LEAD_S))
-
-    def shown(result: FrameResult) -> None:
-        time_s = result.frame.pts_s
-        if not failed or time_s is None or time_s < at_s or not len(window.stage.view.detections()):
-            return
-        if is_analysed and not window.events.panel.list.currentIndex().isValid():
-            if window.events.panel.list.model().rowCount():
-                window.events.next_event()  # plays it from its beginning
-            return
-        failed.clear()
-        QTimer.singleShot(_PICTURES_MS, window, keep)
-
-    def keep() -> None:
+    window = open_window(theme, size)
+    controller, events = window.services.controller, window.events
+    controller.trouble.connect(_print_trouble)
+    try:
+        window.open_source(str(clip))
+        wait_until(lambda: controller.info is not None, f"{clip} was not opened in time")
+        controller.playback.seek(max(0.0, at_s - _LEAD_S))
+        if stores_beside(str(clip)):
+            window.show_events()
+            wait_until(lambda: _shows_something(window, at_s), _NOTHING)
+            wait_until(lambda: events.panel.list.model().rowCount() > 0, "no event was listed in time")
+            events.next_event()  # plays it from its beginning
+        wait_until(lambda: _shows_something(window, at_s), _NOTHING)
+        settle(_PICTURES_MS)
         if not window.grab().save(str(out), quality=_QUALITY):
-            failed.append(f"{out} cannot be written")
+            raise OSError(f"{out} cannot be written")
+    finally:
         window.close_now()
 
-    window.services.controller.opened.connect(opened)
-    window.services.controller.frame.connect(shown)
-    window.services.controller.trouble.connect(
-        lambda _kind, _topic, message, hint: print(message, hint, file=sys.stderr)
-    )
-    QTimer.singleShot(_PATIENCE_MS, window, window.close_now)
-    window.open_source(str(clip))
-    application.exec()
-    return "".join(failed)
+
+def _shows_something(window: MainWindow, at_s: float) -> bool:
+    """Returns whether the frame in view is from ``at_s`` or later, and has boxes."""
+    result = window.stage.view.result
+    time_s = None if result is None else result.frame.pts_s
+    return time_s is not None and time_s >= at_s and len(window.stage.view.detections()) > 0
+
+
+def _print_trouble(_kind: str, _topic: str, message: str, hint: str) -> None:
+    print(message, hint, file=sys.stderr)
 
 
 def main() -> int:
@@ -88,9 +80,10 @@ def main() -> int:
     parser.add_argument("--theme", choices=("light", "dark"), default="dark", help="(default: dark)")
     parser.add_argument("--size", type=int, nargs=2, default=(1240, 780), metavar=("W", "H"))
     given = parser.parse_args()
-    problem = take(given.clip, given.at, given.out, given.theme, tuple(given.size))
-    if problem:
-        print(problem, file=sys.stderr)
+    try:
+        take(given.clip, given.at, given.out, given.theme, tuple(given.size))
+    except (TimeoutError, OSError) as error:
+        print(error, file=sys.stderr)
         return 1
     print(given.out)
     return 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from app.cli.annotate_text import ExportBar, between_bars, tell
@@ -63,16 +63,17 @@ def export_all(
                     open_numbers.discard(item.number)
         items = work.wait().items
     if any(item.state == "cancelled" for item in items):
-        if any(item.request.cache == "drop" for item in items):
-            console.note("What was found is kept until then: with --resume the same command goes on from there.")
-        elif any(item.request.analysis is not None for item in items):
-            console.note("What was found is kept: the same command goes on from there.")
-        else:
-            console.note(
-                "What was found is kept: the same command goes on from there (with --resume past what is done)."
-            )
+        console.note(_how_to_go_on([item.request for item in items]))
         raise KeyboardInterrupt
     return items
+
+
+def _how_to_go_on(requests: Sequence[ExportRequest]) -> str:
+    if any(request.cache == "drop" for request in requests):
+        return "What was found is kept until then: with --resume the same command goes on from there."
+    if any(request.analysis is not None for request in requests):
+        return "What was found is kept: the same command goes on from there."
+    return "What was found is kept: the same command goes on from there (with --resume past what is done)."
 
 
 class _Board:

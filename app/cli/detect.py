@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,9 @@ from app.core.errors import AppError
 
 if TYPE_CHECKING:
     from app.core.frames import ImageBGR
-    from app.core.overlay_array import ArrayPainter
+    from app.core.settings import DetectionSettings
     from detector.detections import Detections
+    from detector.runtime.base import Detector
 
 _JPEG_QUALITY = 95
 
@@ -45,40 +46,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
     entry = find_model(model, detection)
     detection = with_own_limits(detection, options, entry.spec.threshold, entry.spec.postprocess.iou_threshold)
     say_if_demo(entry, console)
-    failures = 0
     check_files(options.images, "detect")
-    images: list[Path] = []
-    for path in options.images:
-        try:
-            images += _expand(path)
-        except AppError as error:
-            console.error(phrased(error))
-            failures += 1
+    images, unlisted = _listed(options.images, console)
     console.check_json_apart(images)
-
-    from app.core.detection_filter import detection_filter
-    from app.core.overlay_array import ArrayPainter
-    from app.core.records.frame_record import as_dicts
-    from app.core.sources.images import read_image
-
-    copies = _Copies(options.output, images, ArrayPainter()) if options.output is not None else None
-    results: list[dict[str, Any]] = []
+    copies = _Copies(options.output, images) if options.output is not None else None
     with open_for(entry, model, console) as detector:
-        labels = detector.spec.labels
-        shown_filter = detection_filter(detection, labels)
-        for path in images:
-            try:
-                image = read_image(path)
-                found = detector.detect(image, shown_filter)
-                if copies is not None:
-                    copies.write(path, image, found, labels)
-            except AppError as error:
-                console.error(phrased(error))
-                failures += 1
-                continue
-            height, width = image.shape[:2]
-            results.append({"path": str(path), "width": width, "height": height, "detections": as_dicts(found, labels)})
-            _tell(console, results[-1])
+        results = _detected(images, detector, detection, copies, console)
         where = {
             "model": detector.spec.name,
             "device": detector.device,
@@ -87,19 +60,54 @@ def run(options: argparse.Namespace, console: Console) -> int:
         }
         console.say(_summary(results, **where))
         console.give({**where, "images": results})
-    return 1 if failures else 0
+    return 1 if unlisted or len(results) < len(images) else 0
+
+
+def _listed(paths: Sequence[Path], console: Console) -> tuple[list[Path], int]:
+    """Returns the images meant, and how many folders cannot be read, which is said."""
+    from app.core.sources.images import list_images
+
+    images: list[Path] = []
+    failures = 0
+    for path in paths:
+        try:
+            images += list_images(path) if path.is_dir() else [path]
+        except AppError as error:
+            console.error(phrased(error))
+            failures += 1
+    return images, failures
+
+
+def _detected(
+    images: Sequence[Path], detector: Detector, detection: DetectionSettings, copies: _Copies | None, console: Console
+) -> list[dict[str, Any]]:
+    """Returns what is in each image, as it is told; an image that cannot be read or copied is said, and left out."""
+    from app.core.detection_filter import detection_filter
+    from app.core.records.frame_record import as_dicts
+    from app.core.sources.images import read_image
+
+    labels = detector.spec.labels
+    shown_filter = detection_filter(detection, labels)
+    results: list[dict[str, Any]] = []
+    for path in images:
+        try:
+            image = read_image(path)
+            found = detector.detect(image, shown_filter)
+            if copies is not None:
+                copies.write(path, image, found, labels)
+        except AppError as error:
+            console.error(phrased(error))
+            continue
+        height, width = image.shape[:2]
+        results.append({"path": str(path), "width": width, "height": height, "detections": as_dicts(found, labels)})
+        _tell(console, results[-1])
+    return results
 
 
 def _summary(results: list[dict[str, Any]], model: str, device: str, precision: str, threshold: float) -> str:
     images, found = len(results), sum(len(result["detections"]) for result in results)
     counted = f"{images} image{'' if images == 1 else 's'}, {found} object{'' if found == 1 else 's'}"
     return f"{counted}; {model} on {device}, {precision}, threshold {threshold:.2f}"
-
-
-def _expand(path: Path) -> list[Path]:
-    from app.core.sources.images import list_images
-
-    return list_images(path) if path.is_dir() else [path]
 
 
 def _tell(console: Console, result: dict[str, Any]) -> None:
@@ -113,12 +121,13 @@ def _tell(console: Console, result: dict[str, Any]) -> None:
 class _Copies:
     """Annotated copies in one folder: ``NAME.annotated.EXT``, replaced on a new run, never the input itself."""
 
-    def __init__(self, folder: Path, inputs: list[Path], painter: ArrayPainter) -> None:
+    def __init__(self, folder: Path, inputs: Sequence[Path]) -> None:
         from app.core.export.targets import make_folders
+        from app.core.overlay_array import ArrayPainter
 
         self._folder = folder
         self._inputs = inputs
-        self._painter = painter
+        self._painter = ArrayPainter()
         self._used: set[str] = set()
         make_folders([folder / "x"])
 

@@ -11,7 +11,7 @@ from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.json_lines import JsonLines
 from app.cli.options import detection_settings, find_model, say_if_demo, with_own_limits
-from app.cli.watch_options import actions_of, add_watch_options, rules_of
+from app.cli.watch_options import actions_of, add_watch_options, address_of, rules_of
 from app.cli.zones import check_zones_asked, scenes_for
 from app.core.errors import AppError
 from app.core.sources.base import CAMERA, SCREEN
@@ -110,6 +110,7 @@ def _common_request(options: argparse.Namespace, rules: Sequence[Rule], console:
         before_s=options.before,
         after_s=options.after,
         segment_s=options.segment,
+        segment_bytes=options.segment_size,
         limits=FolderLimits(options.max_size, options.max_days),
         min_free=options.keep_free,
         virtual_camera=options.virtual_camera,
@@ -124,9 +125,10 @@ def _check_virtual_camera(sources: Sequence[str]) -> None:
     check_virtual_camera()
 
 
-def _source(source: str) -> str:
+def _source(given: str) -> str:
     from app.cli.window import named_source
 
+    source = address_of(given)
     return source if source.startswith((CAMERA, SCREEN)) else named_source(source)
 
 

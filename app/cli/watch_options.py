@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|TB)", re.IGNORECASE)
 _UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _ANY = "any"
+_LEAST_SEGMENT = 1_000_000
 
 
 def add_watch_options(parser: argparse.ArgumentParser) -> None:
     """Adds all of them."""
     parser.add_argument(
-        "sources", nargs="+", metavar="SOURCE", help="camera:0, camera:NAME, screen:1, an address, or a video"
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="camera:0, camera:NAME, screen:1, an address, @FILE that holds one, or a video",
     )
     _add_rules(parser)
     _add_files(parser)
@@ -78,6 +83,13 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "--segment", type=_positive_seconds, default=600.0, metavar="S", help="length of a segment (10m)"
     )
+    files.add_argument(
+        "--segment-size",
+        type=_segment_size,
+        default=2_000_000_000,
+        metavar="SIZE",
+        help="it ends earlier at that size (2GB)",
+    )
     files.add_argument("--max-size", type=size, metavar="SIZE", help="of each folder, such as 50GB; the oldest go")
     files.add_argument("--max-days", type=_positive, metavar="N", help="recordings older than this go")
     files.add_argument(
@@ -106,6 +118,13 @@ def size(text: str) -> int:
     if found is None:
         raise argparse.ArgumentTypeError(f"a size such as 500MB or 50GB is wanted, not {text!r}")
     return int(float(found[1]) * _UNITS[found[2].lower()])
+
+
+def _segment_size(text: str) -> int:
+    value = size(text)
+    if value < _LEAST_SEGMENT:
+        raise argparse.ArgumentTypeError(f"at least 1MB is wanted, not {text!r}")
+    return value
 
 
 def _positive_seconds(text: str) -> float:
@@ -171,18 +190,25 @@ def actions_of(options: argparse.Namespace) -> list[Action]:
         "mqtt": options.mqtt is not None,
     }
     try:
-        ways = AlarmWays(options.run or "", _address(options.post or ""), _address(options.mqtt or ""))
+        ways = AlarmWays(options.run or "", address_of(options.post or ""), address_of(options.mqtt or ""))
         return actions_of_ways([way for way, is_given in given.items() if is_given], ways)
     except AppError as error:
         raise UsageError(error.message, error.hint) from error
 
 
-def _address(given: str) -> str:
-    """The address itself, or what is in the file: addresses on a command line can be seen by everybody."""
+def address_of(given: str) -> str:
+    """Returns the address itself, or what is in the file: everybody can see a command line.
+
+    Of a service the file may be one of systemd's credentials.
+
+    Raises:
+        UsageError: The file cannot be read, or holds anything but one line.
+    """
     if not given.startswith("@"):
         return given
-    path = Path(given[1:])
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", ""), given[1:])
     try:
-        return path.read_text(encoding="utf-8").strip()
+        (address,) = path.read_text(encoding="utf-8").strip().splitlines()
     except (OSError, ValueError):
-        raise AppError(f"The address cannot be read from {path}.", "Write it into that file, alone.") from None
+        raise UsageError(f"The address cannot be read from {path}.", "Write it into that file, alone.") from None
+    return address

@@ -68,40 +68,41 @@ def _components() -> QGridLayout:
     return grid
 
 
+def _head() -> QHBoxLayout:
+    """Logo, name and version."""
+    logo = QLabel()
+    logo.setPixmap(app_icon().pixmap(64, 64))
+    name = QLabel("ssd-viewer")
+    name.setObjectName("title")
+    line = QLabel(f"Version {__version__}. Watches a camera or a video through an SSD detector. MIT licence.")
+    line.setWordWrap(True)
+    promise = QLabel("Everything runs on this computer. Nothing is sent anywhere.")
+    promise.setObjectName("muted")
+    promise.setWordWrap(True)
+    words = QVBoxLayout()
+    words.setSpacing(4)
+    for label in (name, line, promise):
+        words.addWidget(label)
+    head = QHBoxLayout()
+    head.setSpacing(20)
+    head.addWidget(logo, 0, Qt.AlignmentFlag.AlignTop)
+    head.addLayout(words, 1)
+    return head
+
+
 class AboutDialog(QDialog):
     """Name, version, components."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("About ssd-viewer")
-        logo = QLabel()
-        logo.setPixmap(app_icon().pixmap(64, 64))
-        name = QLabel("ssd-viewer")
-        name.setObjectName("title")
-        line = QLabel(f"Version {__version__}. Watches a camera or a video through an SSD detector. MIT licence.")
-        line.setWordWrap(True)
-        promise = QLabel("Everything runs on this computer. Nothing is sent anywhere.")
-        promise.setObjectName("muted")
-        promise.setWordWrap(True)
-        words = QVBoxLayout()
-        words.setSpacing(4)
-        for label in (name, line, promise):
-            words.addWidget(label)
-        head = QHBoxLayout()
-        head.setSpacing(20)
-        head.addWidget(logo, 0, Qt.AlignmentFlag.AlignTop)
-        head.addLayout(words, 1)
-        heading = QLabel("Made with")
-        heading.setObjectName("heading")
-        close = QPushButton("Close")
-        close.clicked.connect(self.reject)
-        licences = QPushButton("Licences…")
-        licences.clicked.connect(lambda: LicencesDialog(self).open())
         body = QWidget()
         inside = QVBoxLayout(body)
         inside.setContentsMargins(24, 24, 24, 12)
         inside.setSpacing(16)
-        inside.addLayout(head)
+        inside.addLayout(_head())
+        heading = QLabel("Made with")
+        heading.setObjectName("heading")
         inside.addWidget(heading)
         inside.addLayout(_components())
         inside.addStretch(1)
@@ -111,10 +112,17 @@ class AboutDialog(QDialog):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(scroll, 1)
+        box.addLayout(self._foot())
+        resize_on_screen(self, 560, body.heightForWidth(540) + 70)
+
+    def _foot(self) -> QHBoxLayout:
+        close = QPushButton("Close")
+        close.clicked.connect(self.reject)
+        licences = QPushButton("Licences…")
+        licences.clicked.connect(lambda: LicencesDialog(self).open())
         foot = QHBoxLayout()
         foot.setContentsMargins(24, 4, 24, 16)
         foot.addWidget(licences)
         foot.addStretch(1)
         foot.addWidget(close)
-        box.addLayout(foot)
-        resize_on_screen(self, 560, body.heightForWidth(540) + 70)
+        return foot

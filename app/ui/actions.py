@@ -68,6 +68,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("import_model", "Import a model file…", ("Ctrl+I",), "Detection", "folder"),
     ActionSpec("snapshot", "Save a snapshot", ("S",), "Output", "snapshot", label="Snapshot"),
     ActionSpec("record", "Record the camera or stream", ("R",), "Output", "record", checkable=True, label="Record"),
+    ActionSpec("virtual_camera", "Use the view as a camera in other programs", (), "Output", checkable=True),
     ActionSpec("analyse", "Analyse video", ("A",), "Output", "search", label="Analyse"),
     ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export", label="Export"),
     ActionSpec("export_many", "Export several videos…", ("Ctrl+Shift+E",), "Output", "layers"),

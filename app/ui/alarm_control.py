@@ -46,8 +46,8 @@ class AlarmControl(QObject):
         parent: Owns this object; dialogs open over it.
     """
 
-    status = Signal(str)
-    """That it is armed, and how many events began; "" otherwise."""
+    status = Signal(str, str)
+    """That it is armed, and how many events began, and the same in a word; "" otherwise."""
 
     def __init__(self, services: Services, arm: QAction, show: QAction, parent: QWidget) -> None:
         super().__init__(parent)
@@ -79,7 +79,7 @@ class AlarmControl(QObject):
         panel.ways_asked.connect(self._edit_ways)
         panel.log.asked.connect(self.play)
         self._arm.triggered.connect(self._arm_asked)
-        controller.live.connect(self._live)
+        controller.playback.live.connect(self._live)
         controller.opened.connect(self._opened)
         controller.model_ready.connect(self._model_changed)
         self._services.scenes.changed.connect(self._look_changed)
@@ -279,14 +279,14 @@ class AlarmControl(QObject):
         self._arm.setEnabled(armed or starting or any(kept.on for kept in self.model.rules))
         if not armed:
             self.panel.show_armed("", waiting=starting)
-            self.status.emit("")
+            self.status.emit("", "")
             return
         word = "Armed, but paused" if self._paused else "Armed"
         events = number_of(self._events, "event")
         dropped = self.arming.dropped
         left = f"  ·  {dropped} frames left out of clips" if dropped else ""
         self.panel.show_armed(f"{word} since {self._since}  ·  {events}{left}")
-        self.status.emit(f"{word}  ·  {events}{left}")
+        self.status.emit(f"{word}  ·  {events}{left}", word)
 
 
 def _open_file(path: Path) -> None:

@@ -71,13 +71,13 @@ class Commands(QObject):
             ("open_address", self._open_address),
             ("sample", self._play_sample),
             ("close_source", controller.close_source),
-            ("play", controller.toggle_pause),
+            ("play", controller.playback.toggle_pause),
             ("step_back", self._step_back),
             ("step_forward", self._step_forward),
             ("jump_back", self._jump_back),
             ("jump_forward", self._jump_forward),
             ("rewind", self._rewind),
-            ("to_end", controller.seek_end),
+            ("to_end", controller.playback.seek_end),
             ("loop", self._toggle_loop),
             ("zoom_in", view.zoom_in),
             ("zoom_out", view.zoom_out),
@@ -141,22 +141,22 @@ class Commands(QObject):
     # Playback
 
     def _step_back(self) -> None:
-        self._controller.step(-1)
+        self._controller.playback.step(-1)
 
     def _step_forward(self) -> None:
-        self._controller.step(1)
+        self._controller.playback.step(1)
 
     def _jump_back(self) -> None:
-        self._controller.jump(-_JUMP_S)
+        self._controller.playback.jump(-_JUMP_S)
 
     def _jump_forward(self) -> None:
-        self._controller.jump(_JUMP_S)
+        self._controller.playback.jump(_JUMP_S)
 
     def _rewind(self) -> None:
-        self._controller.seek(0.0)
+        self._controller.playback.seek(0.0)
 
     def _toggle_loop(self) -> None:
-        self._controller.set_loop(not self._controller.looping)
+        self._controller.playback.set_loop(not self._controller.playback.looping)
 
     # Detection
 

@@ -144,14 +144,7 @@ def _run(
 
     # Around all of it: an interrupt that is raised while Qt lays the window out ends in Qt's code, as a crash.
     with closing_on_interrupt(close):
-        settings, problems = load_settings(settings_file())
-        settings, gone = with_model_here(settings)
-        problems += gone
-        try:
-            window = build_window(application, settings, settings_file())
-        except Exception as error:
-            tell_why_it_does_not_start(error)
-            raise
+        window, problems = _built(application)
         windows.append(window)
         faults = UncaughtErrors(window)
         faults.install()
@@ -172,6 +165,17 @@ def _run(
             shiboken6.delete(window)
     # Not the loop's own code: Qt ends the loop a second time, with 0, because the last window closed.
     return 128 + signals[0] if signals else code
+
+
+def _built(application: QApplication) -> tuple[MainWindow, list[str]]:
+    """Returns the window, and what was wrong with the settings."""
+    settings, problems = load_settings(settings_file())
+    settings, gone = with_model_here(settings)
+    try:
+        return build_window(application, settings, settings_file()), [*problems, *gone]
+    except Exception as error:
+        tell_why_it_does_not_start(error)
+        raise
 
 
 def _override(settings: SettingsModel, overrides: Mapping[str, Mapping[str, Any]]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from app.core.frames import ImageBGR
 from app.ui.actions import make_actions
@@ -37,13 +38,13 @@ from app.ui.view.notice_feed import NoticeFeed
 from app.ui.view.stage import Stage
 from app.ui.view.start_text import StartText
 from app.ui.view.timeline_feed import TimelineFeed
-from app.ui.widgets.ask import confirmed
+from app.ui.virtual_camera_control import VirtualCameraControl
 from app.ui.widgets.drop_target import DropTarget
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.key_guard import keeps_key
-from app.ui.widgets.screen_room import keep_on_screen, resize_on_screen
+from app.ui.widgets.screen_room import place_of, resize_on_screen, restore_place
 from app.ui.widgets.side_panel import SidePanel
-from app.ui.widgets.split import Split
+from app.ui.window_body import WindowBody
 from app.ui.zone_drawing import ZoneDrawing
 
 _TITLE = "ssd-viewer"
@@ -82,9 +83,13 @@ class MainWindow(QMainWindow):
         self.side.add(self.panel, "Settings", "Model, threshold and classes (F9)")
         self.side.add(self.events.panel, "Events", "What happens in the video (E)")
         self.side.add(self.events.all_panel, "All videos", "What happens in all videos that were looked at")
-        self.split = Split(self.stage, self.side)
         self.status = StatusBar(services.theme)
-        self._lay_out()
+        self.body = WindowBody(
+            self.top_bar, self.stage, self.side, self.status, services.settings, self.actions_by_name["panel"]
+        )
+        self.setCentralWidget(self.body)
+        resize_on_screen(self, 1240, 780)
+        restore_place(self, services.settings.current.window.geometry)
         self._add_dialogs(list_cameras)
         self._add_work()
         self._connect()
@@ -93,7 +98,6 @@ class MainWindow(QMainWindow):
         services.theme.changed.connect(self.alarms.show_state)  # its icon has a colour of its own
         self.alarms.show_state()
         self._unsaved = UnsavedNotices(services, self)
-        self._show_panel_state()
 
     def _add_dialogs(self, list_cameras: ListCameras) -> None:
         """Add what opens other windows, or is told from outside."""
@@ -114,8 +118,10 @@ class MainWindow(QMainWindow):
         self._trust = TrustOffer(services, self)
         self.box_menu = BoxMenu(services, self.stage.view)
         """The menu on the frame."""
-        self.zones = ZoneDrawing(services, self.stage, self.split, self.side, self.actions_by_name["zones"])
+        self.zones = ZoneDrawing(services, self.stage, self.body.split, self.side, self.actions_by_name["zones"])
         self.record = RecordControl(services, self.stage.view, self.actions_by_name["record"], self)
+        shared = self.actions_by_name["virtual_camera"]
+        self.virtual_camera = VirtualCameraControl(services, self.stage.view, shared, self)
         self.alarms = AlarmControl(services, self.actions_by_name["arm"], self.actions_by_name["alarms"], self)
         self.side.add(self.alarms.panel, "Alarms", "What is told of a live source, and kept (W)")
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
@@ -146,14 +152,14 @@ class MainWindow(QMainWindow):
         QApplication.exit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._asks and self.services.exporting and not self._may_stop_exports():
+        if self._asks and not self.exports.may_quit():
             event.ignore()
             return
         self.closing.emit()
         self._presenter.stop()
         self._timeline.stop()
         self.events.close()
-        geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
+        geometry = place_of(self)
         self.hide()
         self.services.settings.set("window", "geometry", geometry)
         self.exports.hide()
@@ -161,54 +167,33 @@ class MainWindow(QMainWindow):
         self.dialogs.hide()
         self.closed = True
         self.record.close()
+        self.virtual_camera.close()
         self.alarms.close()
         stop_all(self.services)
         event.accept()
 
-    def _may_stop_exports(self) -> bool:
-        return confirmed(
-            self,
-            "Stop the export and quit?",
-            "An export is still running. Nothing unfinished is left under the final names.",
-            yes="Stop it and quit",
-            no="Keep exporting",
-        )
-
     # Panel and full screen
 
-    def toggle_panel(self) -> None:
-        """Show or hide the panel of settings and events."""
-        show = not self.split.panel_open
-        self.split.open_panel(show)
-        if not self.split.is_narrow:
-            self.services.settings.set("window", "show_panel", show)
-
     def show_events(self) -> None:
-        """Show the list of events; where zones are drawn, their list would cover it."""
-        self.zones.editor.end()
-        self.side.show_page(self.events.panel)
-        if not self.split.panel_open:
-            self.toggle_panel()
+        """Show the list of events."""
+        self._show_page(self.events.panel)
 
     def show_alarms(self) -> None:
         """Show the rules of the live source and what they found."""
-        self.zones.editor.end()
-        self.side.show_page(self.alarms.panel)
-        if not self.split.panel_open:
-            self.toggle_panel()
+        self._show_page(self.alarms.panel)
+
+    def _show_page(self, page: QWidget) -> None:
+        self.zones.editor.end()  # where zones are drawn, their list would cover it
+        self.body.show_page(page)
 
     def _page_changed(self, _number: int) -> None:
         self.events.all.show(self.side.page is self.events.all_panel)
 
     def set_fullscreen(self, full: bool) -> None:
         """Show the video alone, or the whole window."""
-        for widget in (self.top_bar, self.status):
-            widget.setVisible(not full)
-        self.stage.set_fullscreen(full)
-        self.split.prefer_open(not full and self.services.settings.current.window.show_panel)
+        self.body.set_fullscreen(full)
         state = Qt.WindowState.WindowFullScreen
         if full:
-            self.split.open_panel(False)
             self.setWindowState(self.windowState() | state)
         else:
             self.setWindowState(self.windowState() & ~state)  # a maximised window is maximised again
@@ -224,12 +209,6 @@ class MainWindow(QMainWindow):
         elif not self.sources.cancel():
             self.services.banner.dismiss()
 
-    def _show_panel_state(self) -> None:
-        split = self.split
-        self.actions_by_name["panel"].setChecked(split.panel_open)
-        covers = split.is_narrow and split.panel_open
-        self.stage.set_covered(self.side.width() if covers else 0, split if covers else None)
-
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and keeps_key(self.focusWidget(), event):
             event.accept()
@@ -237,22 +216,6 @@ class MainWindow(QMainWindow):
         return super().event(event)
 
     # Inside
-
-    def _lay_out(self) -> None:
-        whole = QWidget()
-        box = QVBoxLayout(whole)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(0)
-        box.addWidget(self.top_bar)
-        box.addWidget(self.split, 1)
-        box.addWidget(self.status)
-        self.setCentralWidget(whole)
-        window = self.services.settings.current.window
-        self.split.prefer_open(window.show_panel)
-        resize_on_screen(self, 1240, 780)
-        if window.geometry:
-            self.restoreGeometry(QByteArray.fromBase64(window.geometry.encode("ascii", "ignore")))
-            keep_on_screen(self)
 
     def _connect_actions(self) -> None:
         actions, start = self.actions_by_name, self.stage.start
@@ -267,7 +230,7 @@ class MainWindow(QMainWindow):
             ("previous_event", self.events.previous_event),
             ("export", self._export_present),
             ("export_many", self._show_queue),
-            ("panel", self.toggle_panel),
+            ("panel", self.body.toggle_panel),
             ("preferences", self.dialogs.show_preferences),
             ("fullscreen", self._toggle_fullscreen),
             ("escape", self._escape),
@@ -302,22 +265,21 @@ class MainWindow(QMainWindow):
         self._notices.choose_model.connect(self.dialogs.show_models)
         self.zones.drawing.connect(self._notices.hush)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
-        self.record.status.connect(self._show_recording)
-        self.alarms.status.connect(self._show_armed)
+        for name, control in (
+            ("recording", self.record), ("alarms", self.alarms), ("virtual_camera", self.virtual_camera),
+        ):  # fmt: skip
+            control.status.connect(partial(self._show_state, name))
         self.events.panel.list.events.clip_of = self.alarms.clip_of
         self.events.panel.clip_asked.connect(self.alarms.play)
         self._event_presenter.list_wanted.connect(self.show_events)
-        self.split.changed.connect(self._show_panel_state)
         self.side.changed.connect(self._page_changed)
         self.events.open_asked.connect(self.open_source)
         services.controller.model_measured.connect(services.library.record_speed)
         services.scenes.changed.connect(self._timeline.set_scene)
 
-    def _show_recording(self, words: str) -> None:
-        self.status.set_cell("recording", words)
-
-    def _show_armed(self, words: str) -> None:
-        self.status.set_cell("alarms", words)
+    def _show_state(self, name: str, words: str, sign: str) -> None:
+        self.status.set_cell(name, words)
+        self.stage.sign.tell(name, sign, words)
 
     def _show_sources(self) -> None:
         self.top_bar.show_sources()

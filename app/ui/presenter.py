@@ -48,20 +48,20 @@ class Presenter(QObject):
         self._timer.setInterval(_FIGURES_EVERY_MS)
         self._timer.timeout.connect(self._show_figures)
         stage.view.painted.connect(controller.painted)
-        stage.playback.play_toggled.connect(controller.toggle_pause)
-        stage.playback.step.connect(controller.step)
-        stage.playback.loop_toggled.connect(controller.set_loop)
+        stage.playback.play_toggled.connect(controller.playback.toggle_pause)
+        stage.playback.step.connect(controller.playback.step)
+        stage.playback.loop_toggled.connect(controller.playback.set_loop)
         for bar in (stage.playback, stage.timeline):
-            bar.seek.connect(controller.seek)
+            bar.seek.connect(controller.playback.seek)
         controller.frame.connect(self._show_frame)
         stage.view.waiting.cancelled.connect(controller.close_source)
         controller.awaiting.connect(self._show_figures)
         controller.opening.connect(self._source_opening)
         controller.opened.connect(self._source_opened)
         controller.closed.connect(self._nothing_to_show)
-        controller.paused.connect(stage.playback.set_paused)
-        controller.live.connect(stage.playback.set_live)
-        controller.loop_changed.connect(stage.playback.set_loop)
+        controller.playback.paused.connect(stage.playback.set_paused)
+        controller.playback.live.connect(stage.playback.set_live)
+        controller.playback.loop_changed.connect(stage.playback.set_loop)
         controller.model_loading.connect(self._model_loading)
         controller.model_ready.connect(self._model_ready)
         # Once a model runs, the library that knows the devices is loaded anyway.
@@ -173,15 +173,15 @@ class Presenter(QObject):
         so_far = counted(view.shown.so_far())
         self._status.set_cell("so_far", f"So far {so_far}" if so_far else "")
         self._panel.set_counts(view.shown.class_counts())
-        still = controller.is_paused or info.kind in ("image", "folder")
+        still = controller.playback.is_paused or info.kind in ("image", "folder")
         self._view_described(view.notice.words or view.shown.spoken_text(with_places=still))
         self._boxes.update(still)
         if info.kind in ("image", "folder"):
             view.set_badge("", note)
             shown = still_cells(view.result.detect_ms if view.result is not None else 0.0)
         else:
-            halted = "Ended" if controller.at_end else "Paused"
-            view.set_badge(halted if controller.is_paused else badge(stats), note)
+            halted = "Ended" if controller.playback.at_end else "Paused"
+            view.set_badge(halted if controller.playback.is_paused else badge(stats), note)
             shown = cells(stats, info.kind in ("camera", "stream"))
         for name, words in shown.items():
             self._status.set_cell(name, words, delay_tip(stats) if name == "age" and words else "")

@@ -17,7 +17,14 @@ from app.core.errors import ExplainedError
 from app.core.files.disk import size_text
 from app.core.frames import LIVE_KINDS, FrameResult, SourceInfo
 from app.core.recording.folder import finish_interrupted, limits_of, recordings_folder
-from app.core.recording.reports import FileFinished, RecorderPlan, RecorderReport, RecordingPaused, RecordingResumed
+from app.core.recording.reports import (
+    FileBegun,
+    FileFinished,
+    RecorderPlan,
+    RecorderReport,
+    RecordingPaused,
+    RecordingResumed,
+)
 from app.core.records.frame_record import FrameRecord
 from app.ui.services.bridge import Wake
 from app.ui.services.services import Services
@@ -40,13 +47,13 @@ class RecordControl(QObject):
 
     Args:
         services: The controller has the source.
-        view: Shows the frames that are recorded with their boxes.
+        view: Its frames are recorded with the boxes that it shows.
         action: Checked while it records.
         parent: Owns this object.
     """
 
-    status = Signal(str)
-    """How long and how large, while it records; "" otherwise."""
+    status = Signal(str, str)
+    """How long and how large, while it records, and the same in a word; "" otherwise."""
 
     def __init__(self, services: Services, view: VideoView, action: QAction, parent: QObject) -> None:
         super().__init__(parent)
@@ -69,7 +76,7 @@ class RecordControl(QObject):
         controller.opening.connect(self._source_left)
         controller.closed.connect(self._source_left)
         controller.opened.connect(self._source_opened)
-        view.painted.connect(self._take_frame)
+        view.received.connect(self._take_frame)
         action.setEnabled(False)
 
     @property
@@ -182,7 +189,7 @@ class RecordControl(QObject):
             elif isinstance(report, RecordingPaused):
                 self._paused = True
                 self._services.banner.tell("warning", report.message, report.hint, topic=TOPIC)
-            elif isinstance(report, RecordingResumed):
+            elif isinstance(report, RecordingResumed | FileBegun) and self._paused:  # the latter where encoding failed
                 self._paused = False
                 self._services.banner.tell("info", "Recording goes on.", topic=TOPIC)
         self._show()
@@ -196,13 +203,14 @@ class RecordControl(QObject):
             self._looks = looks
             self._action.setIcon(icon("record", *looks))
         if not recordings:
-            self.status.emit("")
+            self.status.emit("", "")
             return
-        words = ["Recording waits" if self._paused else "Recording", duration_text(time.monotonic() - self._begun_s)]
+        begun = duration_text(time.monotonic() - self._begun_s)
+        word, sign = ("Recording waits", "Waits") if self._paused else ("Recording", begun)
         written = sum(each.recorder.written for each in recordings)
         dropped = sum(each.dropped for each in recordings)
         self.status.emit(
-            f"{words[0]} {words[1]}  ·  {size_text(written)}" + (f"  ·  {dropped} frames left out" if dropped else "")
+            f"{word} {begun}  ·  {size_text(written)}" + (f"  ·  {dropped} frames left out" if dropped else ""), sign
         )
 
     def _ended(self, dropped: int) -> Callable[[bool], None]:

@@ -14,6 +14,7 @@ from app.ui.widgets.theme import Theme
 _CELLS: tuple[tuple[str, str], ...] = (
     ("alarms", "Whether rules watch the source, and how many events began"),
     ("recording", "How long it has been recording, and how much"),
+    ("virtual_camera", "What the view is called as a camera in other programs"),
     ("seen", "What is seen in the video or image"),
     (
         "so_far",
@@ -37,6 +38,7 @@ _LEAVE_FIRST = (
     "model",
     "so_far",
     "seen",
+    "virtual_camera",
     "recording",
     "alarms",
 )

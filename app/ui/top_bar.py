@@ -10,7 +10,8 @@ from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
 _MENU = (
-    "snapshot", "record", "analyse", "export", "export_many", "", "several", "events", "zones", "alarms", "arm", "",
+    "snapshot", "record", "virtual_camera", "analyse", "export", "export_many", "",
+    "several", "events", "zones", "alarms", "arm", "",
     "models", "import_model", "",
     "panel", "preferences", "fullscreen", "", "help", "guides", "diagnostics", "about", "", "quit",
 )  # fmt: skip
@@ -50,10 +51,7 @@ class TopBar(QFrame):
         row.addWidget(self.source)
         row.addStretch(1)
         for name in ("zones", "alarms", "snapshot", "record", "analyse", "export", "fullscreen", "panel"):
-            button = QToolButton()
-            button.setObjectName("flat")
-            button.setDefaultAction(actions[name])
-            button.setAccessibleName(actions[name].text())
+            button = _button(actions[name])
             row.addWidget(button)
             if name in _LABELLED:
                 self.labelled.append(button)
@@ -95,3 +93,11 @@ class TopBar(QFrame):
         colours = self._theme.colours
         self.source.setIcon(icon("camera", colours.text, colours.muted))
         self.more.setIcon(icon("menu", colours.text, colours.muted))
+
+
+def _button(action: QAction) -> QToolButton:
+    button = QToolButton()
+    button.setObjectName("flat")
+    button.setDefaultAction(action)
+    button.setAccessibleName(action.text())
+    return button

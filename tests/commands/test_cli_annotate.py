@@ -109,7 +109,7 @@ def work(_):
     if len(started) == 5:
         print("running", flush=True)
     if len(started) >= 5:
-        never.wait(0.05)  # stands for a network that takes its time
+        never.wait(0.25)  # stands for a network that takes its time
 
 entry = ModelEntry("fake", SPEC, None, False)
 ModelLibrary.list, ModelLibrary.find = lambda self: [entry], lambda self, name: entry
@@ -120,7 +120,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_leaves_a_resumable_job_and_exits_with_130(repository: Path, tmp_path: Path, presses: int) -> None:
-    source = make_video(tmp_path / "in.mp4", frames=2000, size=(64, 48))
+    source = make_video(tmp_path / "in.mp4", frames=400, size=(64, 48))
     with _start(repository, source) as process:
         for _ in range(presses):
             process.send_signal(signal.SIGINT)
@@ -135,7 +135,7 @@ def test_ctrl_c_leaves_a_resumable_job_and_exits_with_130(repository: Path, tmp_
 def test_kill_leaves_nothing_under_the_final_name_and_the_next_run_succeeds(
     capsys: Capture, fake_model: None, repository: Path, tmp_path: Path
 ) -> None:
-    source = make_video(tmp_path / "in.mp4", frames=2000, size=(64, 48))
+    source = make_video(tmp_path / "in.mp4", frames=400, size=(64, 48))
     with _start(repository, source) as process:
         process.kill()
         process.communicate(timeout=240)
@@ -143,7 +143,7 @@ def test_kill_leaves_nothing_under_the_final_name_and_the_next_run_succeeds(
     assert left - {"in.annotated.mp4.part"} == {"in.mp4", "in.mp4.ssdv.part"}
     assert run(capsys, "annotate", source, "--model", "fake")[0] == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.mp4", "in.mp4", "in.mp4.ssdv"]
-    assert len(probe(tmp_path / "in.annotated.mp4").pts_s) == 2000
+    assert len(probe(tmp_path / "in.annotated.mp4").pts_s) == 400
 
 
 def _start(repository: Path, source: Path) -> subprocess.Popen[str]:
@@ -281,7 +281,7 @@ def test_no_cache_keeps_nothing(capsys: Capture, fake_model: None, tmp_path: Pat
 def test_no_cache_goes_on_only_when_asked_to(
     capsys: Capture, fake_model: None, repository: Path, tmp_path: Path
 ) -> None:
-    source = make_video(tmp_path / "in.mp4", frames=2000, size=(64, 48))
+    source = make_video(tmp_path / "in.mp4", frames=400, size=(64, 48))
     with _start(repository, source) as process:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=240)

@@ -14,7 +14,8 @@ import pytest
 
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video
-from tests.support.virtual_camera import Device, install_virtual_camera
+from tests.support.virtual_camera import NAME, Device, install_virtual_camera
+from tools.fixtures.coded_images import ImageBGR
 from tools.fixtures.mjpeg_server import MjpegServer
 
 
@@ -63,9 +64,13 @@ def test_an_event_is_kept_and_told_and_sigterm_ends_it_in_good_order(capsys: Cap
     assert json.loads(health.read_text())["sources"][0]["events"] == 1
 
 
-def test_it_ends_after_the_time_given(capsys: Capture) -> None:
+def test_an_address_in_a_credential_is_watched_for_the_time_given(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with MjpegServer(fps=20) as server:
-        code, out, err = run(capsys, "watch", server.url, "--model", "fake", "--for", "1s")
+        (tmp_path / "secret_camera").write_text(server.url + "\n")
+        code, out, err = run(capsys, "watch", "@secret_camera", "--model", "fake", "--for", "1s")
     assert (code, err) == (0, "")
     assert {line["type"] for line in lines_of(out)} <= {"health", "open"}
 
@@ -75,6 +80,22 @@ def test_a_video_is_watched_to_its_end(capsys: Capture, tmp_path: Path) -> None:
     code, out, err = run(capsys, "watch", video, "--model", "fake", "--record", tmp_path / "r", "--keep-free", "1KB")
     assert (code, err) == (0, "")
     assert [line["type"] for line in lines_of(out)] == ["health", "open", "recording", "health"]
+
+
+def test_a_recording_begins_anew_when_it_is_large(capsys: Capture, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1)
+
+    def frame(_index: int, size: tuple[int, int]) -> ImageBGR:
+        return noise.integers(0, 255, (size[1], size[0], 3), np.uint8)
+
+    folder = tmp_path / "r"
+    options = ["--model", "fake", "--record", folder, "--keep-free", "1KB", "--segment-size", "1MB", "--for", "2s"]
+    with MjpegServer(20, (640, 480), frame) as server:
+        code, out, _ = run(capsys, "watch", server.url, *options)
+    assert code == 0
+    sizes = [Path(line["path"]).stat().st_size for line in lines_of(out) if line["type"] == "recording"]
+    assert len(sizes) > 1
+    assert max(sizes) < 1_600_000
 
 
 def test_a_video_that_cannot_be_read_is_a_failure(capsys: Capture, tmp_path: Path) -> None:
@@ -96,8 +117,9 @@ def test_the_view_is_a_camera_of_the_computer(capsys: Capture, monkeypatch: pyte
     device = Device()
     install_virtual_camera(monkeypatch, device)
     with MjpegServer(20, (320, 240)) as server:
-        code, _, err = run(capsys, "watch", server.url, "--model", "fake", "--virtual-camera", "--for", "2s")
+        code, out, err = run(capsys, "watch", server.url, "--model", "fake", "--virtual-camera", "--for", "2s")
     assert (code, err) == (0, "")
+    assert [NAME in line["message"] for line in lines_of(out) if line["type"] == "note"] == [True]
     assert (device.opened, device.closed) == (2, 2)  # tried first
     assert {image.shape for image in device.images} == {(240, 320, 3)}
     assert any(np.ptp(image, axis=2).max() > 60 for image in device.images)  # boxes have colours, the frames are grey
@@ -133,10 +155,13 @@ def test_a_computer_that_plays_no_sounds_says_so_at_once(
         (["camera:0", "--run", "sh {lable}"], "{label}"),
         (["camera:0", "--post", "ftp://jane:hunter2@host/x"], "http"),
         (["camera:0", "--post", "@/no/such/file"], "/no/such/file"),
+        (["@/no/such/file"], "/no/such/file"),
+        (["@LICENSE"], "alone"),
         (["camera:0", "--mqtt", "http://host"], "mqtt://"),
         (["camera:0", "--max-size", "50"], "50GB"),
         (["camera:0", "--max-days", "nan"], "days"),
         (["camera:0", "--segment", "0"], "a second"),
+        (["camera:0", "--segment-size", "10KB"], "1MB"),
         (["camera:0", "--for", "soon"], "10s"),
         (["camera:0", "camera:1", "--virtual-camera"], "one source"),
     ],

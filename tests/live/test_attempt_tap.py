@@ -1,4 +1,4 @@
-"""What one opening of a source passes on, and to whom."""
+"""What one opening of a source passes on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from fractions import Fraction
 from app.core.frames import Frame
 from app.core.live.attempt_tap import AttemptTap
 from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
-from app.core.recording.tap_switch import TapSwitch
 from app.core.sources.base import frame_from_bgr
 from tools.fixtures.coded_images import coded_image
 
@@ -58,40 +57,3 @@ def test_nothing_comes_of_an_opening_that_was_given_up() -> None:
     tap.frame(frame())
     tap.ended()
     assert heard.said == ["ended"]
-
-
-def test_a_switch_tells_who_comes_late_what_the_packets_are() -> None:
-    first, second, switch = Heard(), Heard(), TapSwitch()
-    switch.begin(MEDIA)
-    switch.packet(PACKET)
-    switch.lead_to(first)
-    switch.packet(PACKET)
-    switch.lead_to(second)
-    switch.packet(PACKET)
-    switch.leave(first)
-    switch.packet(PACKET)
-    switch.ended()
-    switch.lead_to(first)
-    switch.frame(frame())
-    assert first.said == ["begin", "packet", "packet", "packet", "frame"]
-    assert second.said == ["begin", "packet", "packet", "packet", "ended", "frame"]
-
-
-def test_a_recording_begins_with_the_last_key_frame() -> None:
-    def packet(content: bytes, is_key: bool = False) -> MediaPacket:
-        return MediaPacket(VIDEO, content, None, None, Fraction(0), is_key, 0)
-
-    class Kept(Heard):
-        def packet(self, packet: MediaPacket) -> None:
-            self.said.append(packet.content.decode())
-
-    switch = TapSwitch(max_kept=4)
-    switch.begin(MEDIA)
-    heard = []
-    for content, is_key in ((b"a", False), (b"K", True), (b"b", False), (b"L", True), (b"c", False), (b"ddd", False)):
-        switch.packet(packet(content, is_key))
-        kept = Kept()
-        switch.lead_to(kept)
-        switch.leave(kept)
-        heard.append("".join(kept.said[1:]))
-    assert heard == ["", "K", "Kb", "L", "Lc", ""]

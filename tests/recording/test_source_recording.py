@@ -12,7 +12,7 @@ import pytest
 
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
-from app.core.recording import source_recording as source_recording_module
+from app.core.recording import encoded_frames as encoded_frames_module
 from app.core.recording.recorder import Recorder
 from app.core.recording.reports import FileFinished, RecorderPlan, RecorderReport
 from app.core.recording.source_recording import SourceRecording
@@ -29,7 +29,7 @@ def shown(path: Path) -> list[int]:
 
 
 def test_an_encoder_that_fails_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_recording_module, "_TRY_AGAIN_S", 0.0)
+    monkeypatch.setattr(encoded_frames_module, "_TRY_AGAIN_S", 0.0)
     reports: list[RecorderReport] = []
     failures: list[AppError] = []
     failed, room = threading.Event(), threading.Semaphore(3)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.alarms.rules import GAP_S, Rule, Sighting
+from app.core.alarms.rule_book import GAP_S
+from app.core.alarms.rules import Rule, Sighting
 
 Frame = tuple[float, Sequence[Sighting]]
 Told = tuple[str, float, float, float]

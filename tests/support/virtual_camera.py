@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,13 +12,15 @@ import numpy as np
 import pytest
 
 PATIENCE_S = 20.0
+NAME = "/dev/video7"
 
 
 class Device:
     """What other programs would see.
 
     Attributes:
-        images: All images, UInt8[H, W, 3] BGR.
+        images: All images, UInt8[H, W, 3] BGR; one that is sent again and again is here once.
+        sent: How often one was sent.
         broken: Whether nothing can be sent any more.
         closed: How many cameras were closed.
     """
@@ -25,7 +28,7 @@ class Device:
     def __init__(self) -> None:
         self.images: list[np.ndarray] = []
         self.broken = False
-        self.opened = self.closed = 0
+        self.opened = self.closed = self.sent = 0
         self.changed = threading.Condition()
 
     def take(self, image: np.ndarray) -> None:
@@ -33,13 +36,19 @@ class Device:
         if self.broken:
             raise OSError("the device is gone")
         with self.changed:
-            self.images.append(image.copy())
+            self.sent += 1
+            if not self.images or not np.array_equal(image, self.images[-1]):
+                self.images.append(image.copy())
             self.changed.notify_all()
 
     def wait(self, count: int) -> None:
         """Until so many images have come."""
+        self.wait_until(lambda: len(self.images) >= count)
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Until something holds of what was sent."""
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.images) >= count, PATIENCE_S)
+            assert self.changed.wait_for(ready, PATIENCE_S)
 
 
 def install_virtual_camera(monkeypatch: pytest.MonkeyPatch, device: Device | None) -> None:
@@ -50,7 +59,7 @@ def install_virtual_camera(monkeypatch: pytest.MonkeyPatch, device: Device | Non
             assert (fmt, fps) == ("BGR", 30)
             if device is None:
                 raise RuntimeError("'v4l2loopback' backend: No v4l2 loopback device found")
-            self.width, self.height = width, height
+            self.width, self.height, self.device = width, height, NAME
             device.opened += 1
 
         def send(self, image: np.ndarray) -> None:

@@ -97,6 +97,7 @@ def test_the_archive_is_the_bundle_with_scripts_and_icons(packed: Path, bundle: 
     for name in ("install.sh", "uninstall.sh", "program/ssd-viewer"):
         assert members[name].mode == 0o755
     assert {"README.txt", "LICENCES.txt", "share/applications/ssd-viewer.desktop"} <= set(members)
+    assert {"service/ssd-viewer-watch@.service", "service/Dockerfile"} <= set(members)
     assert "share/icons/hicolor/16x16/apps/ssd-viewer.png" in members
     assert {(member.mtime, member.uid, member.gname) for member in members.values()} == {(1700000000, 0, "")}
     assert list(members) == sorted(members)

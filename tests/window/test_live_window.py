@@ -125,7 +125,7 @@ def test_stepping_through_a_paused_video(table: Desk, tmp_path: Path) -> None:
     table.window.open_source(str(path))
     table.qtbot.waitUntil(lambda: table.controller.info is not None and view.result is not None, timeout=20_000)
     table.window.actions_by_name["play"].trigger()
-    table.controller.seek(1.0)
+    table.controller.playback.seek(1.0)
     table.qtbot.waitUntil(lambda: _shown_index(table) == 30)
     table.window.actions_by_name["step_forward"].trigger()
     table.qtbot.waitUntil(lambda: _shown_index(table) == 31)

@@ -107,10 +107,10 @@ def test_panel_makes_room_in_a_narrow_window(table: Desk) -> None:
     assert not window.actions_by_name["panel"].isChecked()
     window.actions_by_name["panel"].trigger()
     assert window.panel.isVisible()
-    assert window.stage.width() == window.split.width(), "the panel lies over the picture"
+    assert window.stage.width() == window.body.split.width(), "the panel lies over the picture"
     window.resize(1200, 700)
     assert window.panel.isVisible()
-    assert window.stage.width() + window.side.width() == window.split.width()
+    assert window.stage.width() + window.side.width() == window.body.split.width()
 
 
 def test_theme_follows_the_setting(table: Desk) -> None:
@@ -156,7 +156,7 @@ def test_quitting_during_an_export_asks_first(table: Desk, tmp_path: Path, monke
     table.exports.start(ExportRequest(tmp_path / "a.mp4", tmp_path / "b.mp4"))
     table.qtbot.waitUntil(lambda: bool(table.jobs) and table.jobs[0].started.is_set())
     answers = iter((False, True))
-    monkeypatch.setattr("app.ui.main_window.confirmed", lambda *_a, **_k: next(answers))
+    monkeypatch.setattr("app.ui.export.export_windows.confirmed", lambda *_a, **_k: next(answers))
     assert not table.window.close()
     assert table.window.isVisible()
     assert table.window.close()

@@ -28,13 +28,13 @@ def test_nothing_that_can_be_pressed_is_covered_by_the_panel(table: Desk) -> Non
         window.show_events()
         banner.tell("warning", "Something is the matter.", action=("Mend it", settle))
         settle()
-        assert window.split.is_narrow == covered
+        assert window.body.split.is_narrow == covered
         button = next(each for each in banner.findChildren(QPushButton) if each.text() == "Mend it")
         for pressed in (button, notice.button):
             middle = place_of(pressed, window).center()
             assert window.childAt(middle) is pressed, (width, pressed.text())
     window.resize(560, 480)
     settle()
-    assert not window.split.panel_open
+    assert not window.body.split.panel_open
     assert banner.isVisible()
-    assert banner.parentWidget() is not window.split
+    assert banner.parentWidget() is not window.body.split

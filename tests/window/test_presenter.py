@@ -108,11 +108,11 @@ def test_the_end_of_a_video_is_told_from_a_pause(table: Desk) -> None:
     table.give(last)
     session.on_event(Ended())
     session.enter(LiveState.PAUSED)
-    table.qtbot.waitUntil(lambda: table.controller.at_end and table.controller.is_paused)
+    table.qtbot.waitUntil(lambda: table.controller.playback.at_end and table.controller.playback.is_paused)
     table.give(replace(last, detect_ms=7.0))
-    assert table.controller.at_end, "the last frame again, with its boxes"
+    assert table.controller.playback.at_end, "the last frame again, with its boxes"
     table.give(make_result(frame=make_frame(index=8, pts_s=Fraction(8))))
-    assert not table.controller.at_end
+    assert not table.controller.playback.at_end
 
 
 def test_a_view_without_a_model_says_so(table: Desk) -> None:

@@ -10,12 +10,15 @@ import pytest
 from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
+from app.core.errors import AppError
 from app.core.live import LiveEvent, LiveSession
+from app.core.recording import encoded_frames as encoded_frames_module
+from app.core.recording import frame_encoder as frame_encoder_module
 from app.core.recording.folder import SIGNATURE
 from app.core.settings import RecordingSettings, Settings
 from app.ui.services.live_session import Session
 from tests.support.fake_detector import FakeModels
-from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk
+from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk, make_frame
 from tools.fixtures.mjpeg_server import MjpegServer
 
 PATIENCE_MS = 20_000
@@ -70,6 +73,46 @@ def test_a_stream_is_recorded_until_the_button_is_pressed_again(qtbot: QtBot, tm
         with av.open(str(path)) as video:
             assert video.streams.video[0].codec_context.name == ("h264" if is_drawn else "mjpeg")
             assert sum(1 for _ in video.decode(video=0)) >= 1
+
+
+def test_frames_are_recorded_with_boxes_while_nothing_is_painted(qtbot: QtBot, tmp_path: Path) -> None:
+    with MjpegServer(fps=25) as server, desk(qtbot, tmp_path, recording_into(tmp_path, "drawn"), real_session) as table:
+        action = begin(table, server)
+        table.window.hide()  # as good as minimised
+        table.qtbot.waitUntil(lambda: table.window.stage.view.result is not None, timeout=PATIENCE_MS)
+        paints = table.window.stage.view.paints
+        results = [table.window.stage.view.result]
+        table.window.stage.view.received.connect(results.append)
+        table.qtbot.waitUntil(lambda: len(results) > 12, timeout=PATIENCE_MS)
+        assert table.window.stage.view.paints == paints
+        action.trigger()
+        table.qtbot.waitUntil(lambda: len(kept(tmp_path)) == 1, timeout=PATIENCE_MS)
+    with av.open(str(kept(tmp_path)[0])) as video:
+        assert sum(1 for _ in video.decode(video=0)) >= 10
+
+
+def test_an_encoder_that_fails_is_said_until_it_works_again(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_about: object) -> None:
+        raise AppError("No encoder opens.")
+
+    monkeypatch.setattr(encoded_frames_module, "_TRY_AGAIN_S", 0.0)
+    with desk(qtbot, tmp_path, recording_into(tmp_path)) as table:
+        table.open(CAMERA, "camera:0")
+        table.window.actions_by_name["record"].trigger()
+
+        def shows(words: str) -> bool:
+            """Another frame, until the status bar begins like that."""
+            table.controller.tap.frame(make_frame())
+            return table.window.status.shown()["recording"].startswith(words)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(frame_encoder_module, "_plan", refuse)
+            table.qtbot.waitUntil(lambda: shows("Recording waits"), timeout=PATIENCE_MS)
+            assert table.services.banner.words[0] == "No encoder opens."
+        table.qtbot.waitUntil(lambda: shows("Recording 0:"), timeout=PATIENCE_MS)
+        assert table.services.banner.words[0] == "Recording goes on."
 
 
 def test_another_source_ends_the_recording(qtbot: QtBot, tmp_path: Path) -> None:

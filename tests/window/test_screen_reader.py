@@ -118,8 +118,8 @@ def test_places_in_words() -> None:
 _PAUSED = """
 window.actions_by_name['sample'].trigger()
 def pause(result):
-    if len(window.stage.view.detections()) and not window.services.controller.is_paused:
-        window.services.controller.toggle_pause()
+    if len(window.stage.view.detections()) and not window.services.controller.playback.is_paused:
+        window.services.controller.playback.toggle_pause()
 window.stage.view.painted.connect(pause)
 """
 

@@ -12,9 +12,13 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from app.core.frames import FrameResult
 
 RUNS = 200
 WARM_UP = 20
@@ -30,16 +34,34 @@ def typical_ms(work: Callable[[], object]) -> float:
     return statistics.median(times[WARM_UP:])
 
 
+def moving_results() -> list[FrameResult]:
+    """Returns a 1280 x 720 frame fifty times, with fifty boxes that move a little, and their scores with them."""
+    from app.core.frames import Frame, FrameResult
+    from detector.detections import Candidates
+    from detector.labels import COCO80
+
+    draw = np.random.default_rng(0)
+    bgra = draw.integers(0, 256, (720, 1280, 4), np.uint8)
+    frame = Frame(bgra[..., :3].copy(), bgra, 0, None, 0)
+    centres, sizes = draw.uniform((100, 100), (1180, 620), (50, 2)), draw.uniform(30, 180, (50, 2))
+    classes, certain = draw.integers(0, 80, 50).astype(np.int32), np.linspace(0.95, 0.55, 50)
+    results = []
+    for _ in range(50):
+        moved = centres + draw.normal(0, 2, (50, 2))
+        boxes = np.concatenate([moved - sizes / 2, moved + sizes / 2], axis=1).astype(np.float32)
+        scores = np.sort((certain + draw.normal(0, 0.02, 50)).astype(np.float32))[::-1].copy()
+        candidates = Candidates(boxes, scores, classes, np.ones(50, np.bool_))
+        results.append(FrameResult(frame, candidates, COCO80, "", 0.0, 0))
+    return results
+
+
 def painting() -> list[str]:
     """Times ``VideoView.paintEvent`` in a visible window, from a new result to the painted frame and boxes."""
     from PySide6.QtGui import QPaintEvent
     from PySide6.QtWidgets import QApplication
 
-    from app.core.frames import Frame, FrameResult
     from app.core.settings import DetectionSettings, OverlaySettings
     from app.ui.view.video_view import VideoView
-    from detector.detections import Candidates
-    from detector.labels import COCO80
 
     class Timed(VideoView):
         def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  # Qt's name
@@ -48,18 +70,7 @@ def painting() -> list[str]:
             times.append((time.perf_counter() - begun) * 1000)
 
     application = QApplication.instance() or QApplication(sys.argv[:1])
-    draw = np.random.default_rng(0)
-    bgra = draw.integers(0, 256, (720, 1280, 4), np.uint8)
-    frame = Frame(bgra[..., :3].copy(), bgra, 0, None, 0)
-    centres, sizes = draw.uniform((100, 100), (1180, 620), (50, 2)), draw.uniform(30, 180, (50, 2))
-    classes, certain = draw.integers(0, 80, 50).astype(np.int32), np.linspace(0.95, 0.55, 50)
-    results = []
-    for _ in range(50):  # things move a little, and their scores with them
-        moved = centres + draw.normal(0, 2, (50, 2))
-        boxes = np.concatenate([moved - sizes / 2, moved + sizes / 2], axis=1).astype(np.float32)
-        scores = np.sort((certain + draw.normal(0, 0.02, 50)).astype(np.float32))[::-1].copy()
-        candidates = Candidates(boxes, scores, classes, np.ones(50, np.bool_))
-        results.append(FrameResult(frame, candidates, COCO80, "", 0.0, 0))
+    results = moving_results()
     lines = []
     for width, height in ((1280, 720), (1600, 900)):
         times: list[float] = []

@@ -186,7 +186,7 @@ def scrub(video: Path, model: str, clicks: int) -> list[str]:
         application.processEvents()
         if time.monotonic() > end:
             raise SystemExit("no timeline: the video is not analysed by this model, or shows nothing at the threshold")
-    window.services.controller.toggle_pause()
+    window.services.controller.playback.toggle_pause()
     clicker, chance = Clicker(window, times), random.Random(1)
     clicker.click(0.5)  # the first one waits for whatever is still being loaded
     clicked = [clicker.click(chance.random()) for _ in range(clicks)]

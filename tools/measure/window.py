@@ -17,8 +17,20 @@ import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.core.stats import LiveStats
+    from app.ui.main_window import MainWindow
 
 BEGUN = time.perf_counter()
+_BEAT_MS = 5
+_SAMPLE_MS = 2500
+_TYPICAL = (
+    "per second: camera {camera_fps:.1f}, detector {detector_fps:.1f}, screen {screen_fps:.1f}",
+    "in the detector                    {latency_p50_ms:.1f} ms p50, {latency_p95_ms:.1f} p95",
+    "age of a frame at paint            {frame_age_p50_ms:.1f} ms p50, {frame_age_p95_ms:.1f} p95",
+)
 
 
 def serve(size: tuple[int, int], fps: float, pipe: Connection) -> None:
@@ -50,6 +62,73 @@ def recorded_text(folder: Path) -> str:
     return f"recorded                           {rate:.1f} frames a second, {length_s:.0f} s"
 
 
+class Observer:
+    """Watches the window by two timers: every few milliseconds for silences, now and then for rates and memory.
+
+    Args:
+        window: Shown; its source is being opened.
+        seconds: After this time the event loop is left.
+        record: Whether to record from the first detection on.
+    """
+
+    def __init__(self, window: MainWindow, seconds: float, record: bool) -> None:
+        from PySide6.QtCore import QTimer
+
+        self._window, self._seconds, self._record = window, seconds, record
+        self._opened = self._last = time.perf_counter()
+        self.ready_s = 0.0
+        """From opening to the first detection."""
+        self.gaps_ms: list[float] = []
+        """Between two turns of the event loop."""
+        self.stats: list[LiveStats] = []
+        self.memory_mb: list[float] = []
+        self._heart, self._sampler = QTimer(), QTimer()
+        self._heart.timeout.connect(self._beat)
+        self._heart.start(_BEAT_MS)
+        self._sampler.timeout.connect(self._sample)
+        self._sampler.start(_SAMPLE_MS)
+
+    def _beat(self) -> None:
+        from PySide6.QtWidgets import QApplication
+
+        now = time.perf_counter()
+        self.gaps_ms.append((now - self._last) * 1000)
+        self._last = now
+        result = self._window.stage.view.result
+        if not self.ready_s and result is not None and result.candidates is not None:
+            self.ready_s = now - self._opened
+            if self._record:
+                self._window.actions_by_name["record"].trigger()
+        if now - self._opened > self._seconds:
+            QApplication.quit()
+
+    def _sample(self) -> None:
+        stats = self._window.services.controller.stats()
+        if stats is not None and stats.detector_fps:
+            self.stats.append(stats)
+            self.memory_mb.append(resident_mb())
+
+    def report(self) -> list[str]:
+        """Returns what was seen, line by line."""
+        from app.core.stats import LiveStats
+
+        if not self.stats:
+            return ["nothing was detected"]
+        memory = self.memory_mb[len(self.memory_mb) // 4 :]
+        typical = {
+            name: statistics.median(getattr(stats, name) for stats in self.stats) for name in LiveStats.__slots__
+        }
+        silence = sorted(self.gaps_ms[1:])
+        return [
+            f"first detection after opening      {self.ready_s:.2f} s",
+            f"longest silence of the GUI thread  {silence[-1]:.1f} ms; p99.9 {silence[len(silence) * 999 // 1000]:.1f}",
+            *(line.format(**typical) for line in _TYPICAL),
+            f"memory, MiB                        {memory[0]:.0f} after a quarter, {memory[-1]:.0f} at the end, "
+            f"{max(memory):.0f} at most",
+            f"rates and times are medians of {len(self.stats)} windows of {_SAMPLE_MS / 1000} s",
+        ]
+
+
 def watch(url: str, seconds: float, model: str, record: str, folder: Path) -> list[str]:
     """Opens the window on ``url``; returns the report.
 
@@ -61,11 +140,9 @@ def watch(url: str, seconds: float, model: str, record: str, folder: Path) -> li
         folder: Where recordings go.
     """
     gc.disable()  # as the program does
-    from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
     from app.core.settings import Settings
-    from app.core.stats import LiveStats
     from app.ui.main import build_window
     from app.ui.services.garbage import GarbageCollector
 
@@ -81,60 +158,12 @@ def watch(url: str, seconds: float, model: str, record: str, folder: Path) -> li
     garbage = GarbageCollector(application)
     window.open_source(url)
     window.services.library.refresh_models()
-
-    gaps: list[float] = []
-    seen: list[LiveStats] = []
-    memory: list[float] = []
-    opened = time.perf_counter()
-    last = opened
-    ready_s = 0.0
-
-    def beat() -> None:
-        nonlocal last, ready_s
-        now = time.perf_counter()
-        gaps.append((now - last) * 1000)
-        last = now
-        result = window.stage.view.result
-        if not ready_s and result is not None and result.candidates is not None:
-            ready_s = now - opened
-            if record:
-                window.actions_by_name["record"].trigger()
-        if now - opened > seconds:
-            application.quit()
-
-    def sample() -> None:
-        stats = window.services.controller.stats()
-        if stats is not None and stats.detector_fps:
-            seen.append(stats)
-            memory.append(resident_mb())
-
-    heart, sampler = QTimer(), QTimer()
-    heart.timeout.connect(beat)
-    heart.start(5)
-    sampler.timeout.connect(sample)
-    sampler.start(2500)
+    observer = Observer(window, seconds, bool(record))
     application.exec()
     garbage.close()
     window.close()
     recorded = [recorded_text(folder)] if record else []
-    if not seen:
-        return ["nothing was detected"]
-    settled = memory[len(memory) // 4 :]
-    typical = {name: statistics.median(getattr(stats, name) for stats in seen) for name in LiveStats.__slots__}
-    silence = sorted(gaps[1:])
-    return [
-        f"window up, imports of Qt included  {up_s:.2f} s",
-        f"first detection after opening      {ready_s:.2f} s",
-        f"longest silence of the GUI thread  {silence[-1]:.1f} ms; p99.9 {silence[len(silence) * 999 // 1000]:.1f}",
-        "per second: camera {camera_fps:.1f}, detector {detector_fps:.1f}, screen {screen_fps:.1f}".format(**typical),
-        "in the detector                    {latency_p50_ms:.1f} ms p50, {latency_p95_ms:.1f} p95".format(**typical),
-        "age of a frame at paint            {frame_age_p50_ms:.1f} ms p50, {frame_age_p95_ms:.1f} p95".format(
-            **typical
-        ),
-        f"memory, MiB                        {settled[0]:.0f} after a quarter, {settled[-1]:.0f} at the end, "
-        f"{max(settled):.0f} at most; rates and times are medians of {len(seen)} windows of 2.5 s",
-        *recorded,
-    ]
+    return [f"window up, imports of Qt included  {up_s:.2f} s", *observer.report(), *recorded]
 
 
 def main() -> int:

@@ -24,6 +24,7 @@ from tools.package.facts import INSIDE, NAME, ROOT, VERSION, PackageError, packa
 from tools.package.icons import write_icons
 
 LINUX = ROOT / "packaging" / "linux"
+SERVICE = LINUX / f"{NAME}-watch@.service", ROOT / "packaging" / "docker" / "Dockerfile"
 BEST, QUICK = 9, 0
 
 
@@ -69,6 +70,7 @@ def archive_entries(bundle: Path, date: int) -> list[Entry]:
     entries = [Entry(f"program/{entry.place}", entry.content, entry.runs) for entry in program_files(bundle)]
     entries += [Entry(f"share/{entry.place}", entry.content) for entry in shared_files(date)]
     entries += [Entry(name, LINUX / name, runs=True) for name in ("install.sh", "uninstall.sh")]
+    entries += [Entry(f"service/{file.name}", file) for file in SERVICE]
     entries.append(Entry("README.txt", _read_me()))
     entries.append(Entry("LICENCES.txt", bundle / INSIDE / "LICENCES.txt"))
     return sorted(entries, key=lambda entry: entry.place)

@@ -68,7 +68,7 @@ class Program:
             "--health": folder / "health.json",
         }
         words = [str(word) for option in options.items() for word in option]
-        command = [sys.executable, "-m", "tools.watch_hour.program", str(self.log), "watch"]
+        command = [sys.executable, "-m", "tools.watch_hour.program", str(self.log), str(clock.file), "watch"]
         home = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("CONFIG", "DATA", "CACHE", "STATE")}
         with self.errors.open("wb") as errors:
             self._process = subprocess.Popen(
@@ -76,7 +76,7 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env=os.environ | home | clock.environment,
+                env=os.environ | home,
             )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -134,9 +134,8 @@ def watch_hour(folder: Path, seconds: float, rtsp: bool = True, segment_s: float
     clock = SetClock(folder / "clock")
     (folder / "disk").mkdir()
     with SmallDisk(folder / "disk", 100 + int(seconds * _BYTES_PER_S)) as disk:
-        for reason in (disk.missing, clock.missing):
-            if reason:
-                print(f"left out: {reason}")
+        if disk.missing:
+            print(f"left out: {disk.missing}")
         program = Program(folder, cameras, clock, segment_s)
         with UsageWatch(program.number) as usage, contextlib.ExitStack() as ending:
             for camera in cameras:

@@ -1,47 +1,34 @@
-"""A clock for a program that can be set while it runs, by libfaketime; its monotonic clock is left alone.
+"""A clock for a program that can be set while it runs; its monotonic clock is left alone.
 
-The program sees it within a second.
+The program reads it in Python's ``time`` and ``datetime``. Not libfaketime, which holds up a program of many threads:
+signals and frames came seconds late.
 """
 
 from __future__ import annotations
 
 import bisect
+import contextlib
 import time
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from unittest.mock import patch
 
-_LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/local/lib/faketime/libfaketimeMT.so.1")
+from app.core.recording import recording_file
+from app.core.watching import snapshots
 
 
 class SetClock:
-    """The wall clock of another process.
+    """The wall clock of another process, which goes by it with ``wall_clock``.
 
     Args:
-        file: Where libfaketime is told.
+        file: Where the process is told.
     """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._library = next((str(path) for place in _LIBRARIES for path in Path("/").glob(place[1:])), "")
+        self.file = file
         self._changes: list[tuple[float, float]] = [(0.0, 0.0)]
         self._write(0.0)
-
-    @property
-    def missing(self) -> str:
-        """Returns why it cannot be set; "" where it can."""
-        return "" if self._library else "libfaketime (package faketime) is not installed"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Returns the variables that the process needs."""
-        if not self._library:
-            return {}
-        return {
-            "LD_PRELOAD": self._library,
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
 
     def before_midnight(self, seconds: float) -> None:
         """Sets it so many seconds before the next midnight."""
@@ -73,6 +60,29 @@ class SetClock:
         self._write(offset_s)
 
     def _write(self, offset_s: float) -> None:
-        part = self._file.with_suffix(".new")
-        part.write_text(f"{offset_s:+.3f}\n")
-        part.replace(self._file)
+        part = self.file.with_suffix(".new")
+        part.write_text(f"{offset_s:.3f}")
+        part.replace(self.file)
+
+
+@contextlib.contextmanager
+def wall_clock(file: Path) -> Iterator[None]:
+    """Goes by a ``SetClock`` while inside.
+
+    Args:
+        file: As of ``SetClock``.
+    """
+    real = time.time
+
+    class Datetime(datetime):
+        """Asks the same clock."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Datetime:
+            return cls.fromtimestamp(time.time(), tz)
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(patch.object(time, "time", lambda: real() + float(file.read_text())))
+        for module in (recording_file, snapshots):
+            stack.enter_context(patch.object(module, "datetime", Datetime))
+        yield

@@ -13,7 +13,7 @@ import numpy as np
 from tools.watch_hour.program import read_number
 
 _GAP_S = 1.0
-"""As of ``app.core.alarms.rules``."""
+"""As of ``app.core.alarms.rule_book``."""
 _PAUSE_S = 0.4
 """A busy computer may have looked at frames so much later than they came."""
 _TOLD_S = 2.0

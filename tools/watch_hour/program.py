@@ -1,4 +1,4 @@
-"""``python -m tools.watch_hour.program LOG watch …``: the command line, with a detector that writes down what it sees.
+"""``python -m tools.watch_hour.program LOG CLOCK watch …``: the command line, with a detector that notes what it sees.
 
 The detector knows the red thing by its colour, and the frame by its number. Each line of LOG is a frame it was given:
 camera, number, ``time.monotonic_ns()``, 1 where it saw something.
@@ -26,6 +26,7 @@ from detector.runtime import open as runtime_open
 from detector.runtime.base import AnyFrame
 from tools.fixtures.coded_images import ImageBGR, read_frame_index
 from tools.fixtures.fixed_detector import SPEC, FixedDetector
+from tools.watch_hour.clock import wall_clock
 from tools.watch_hour.picture import camera_and_index
 
 MODEL = "red-things"
@@ -75,7 +76,7 @@ def read_number(frame: ImageBGR) -> tuple[int, int]:
 
 def main() -> int:
     """Runs the program described above."""
-    log_path, *arguments = sys.argv[1:]
+    log_path, clock, *arguments = sys.argv[1:]
     entry = ModelEntry(MODEL, replace(SPEC, name=MODEL, labels=(LABEL,)), Path(f"{MODEL}.safetensors"), False)
 
     def find(_library: ModelLibrary, _name: str) -> ModelEntry:
@@ -85,6 +86,7 @@ def main() -> int:
         return [entry]
 
     with contextlib.ExitStack() as stack:
+        stack.enter_context(wall_clock(Path(clock)))
         log = stack.enter_context(Path(log_path).open("w", buffering=1, encoding="utf-8"))
         stack.enter_context(patch.object(ModelLibrary, "find", find))
         stack.enter_context(patch.object(ModelLibrary, "list", all_there_are))

@@ -42,9 +42,8 @@ def steps(cameras: Sequence[GeneratedCamera], disk: SmallDisk, clock: SetClock, 
             found += _of_camera(camera, begin_s + place * _LATER_S, seconds)
         if not disk.missing:
             found += _pair(begin_s + 62, 9, "disk full", disk.fill, disk.empty, seconds)
-        if not clock.missing:
-            name, act = ("midnight", _midnight(clock)) if number % 2 == 0 else ("clock set back", _back(clock))
-            found.append(Step(begin_s + 85, name, act))
+        name, act = ("midnight", _midnight(clock)) if number % 2 == 0 else ("clock set back", _back(clock))
+        found.append(Step(begin_s + 85, name, act))
         number += 1
     return sorted((step for step in found if step.at_s <= seconds), key=lambda step: step.at_s)
 

@@ -9,182 +9,29 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import Protocol
 
 from app.core.errors import AppError, ExplainedError
-from app.core.frames import LIVE_KINDS, Frame, SourceInfo
-from app.core.live.attempt_tap import AttemptTap
-from app.core.live.player import Player
+from app.core.live.attempt import Attempt, CaptureListener, SourceFactory
 from app.core.live.transport import Transport
 from app.core.logs import log_hint
-from app.core.sources.base import CAMERA, SeekableSource, Source, SourceLostError, SourceOptions, UnevenSource
+from app.core.sources.base import CAMERA, SourceLostError, SourceOptions
 from app.core.sources.replays import ReplayFilter
 from app.core.sources.uri import kind_by_name, shown_name
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
 
-SourceFactory = Callable[[str, SourceOptions], Source]
-
 BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 15.0, 30.0, 60.0)
 _STEADY_S = 10.0
 """What was lost sooner than this after it opened is looked for less and less often, as what does not open."""
 _LET_GO_S = 3.0
-_OWN_WORDS_S = 1.0
-"""A stream notices its silence itself, and says more of it; only one that is stuck is given up from outside."""
 
 # Cameras told to stop that may still hold their device. A device belongs to the whole process, whichever session
 # opened it, so the next camera waits for these to let go; one that is stuck is waited for once.
 _leaving: list[CaptureStage] = []
 _leaving_lock = threading.Lock()
-
-
-class CaptureListener(Protocol):
-    """Told what happens, on the two threads. ``frame`` is called for every frame and returns at once."""
-
-    def frame(self, frame: Frame) -> None: ...
-    def opened(self, info: SourceInfo, first_index: int) -> None: ...
-    def lost(self, error: ExplainedError) -> None: ...
-    def note(self, message: str) -> None: ...
-    def ended(self) -> None: ...
-    def failed(self, error: ExplainedError) -> None: ...
-
-
-class _Attempt:
-    """One opening of the source and all its reading, on its own thread, until an error or until it is given up."""
-
-    def __init__(
-        self, uri: str, options: SourceOptions, stage: CaptureStage, transport: Transport, first_index: int
-    ) -> None:
-        self._uri = uri
-        self._options = options
-        self._stage = stage
-        self._transport = transport
-        self._changed = threading.Condition()
-        self._finished = False
-        self.error: BaseException | None = None
-        self.info: SourceInfo | None = None
-        self.reopen_uri = uri
-        self.paced = False
-        self.next_index = first_index
-        self.at_end = False
-        self.stall_s = options.stall_s
-        self.last_ns = self.opened_ns = time.monotonic_ns()
-        self.worker = Worker("capture", self._run, self._fail)
-        self.tap = AttemptTap(options.tap, self.worker.stopping) if options.tap is not None else None
-
-    def wait(self, quiet_s: Callable[[], float | None]) -> bool:
-        """Until the attempt has finished (True) or gave no sign for ``quiet_s()`` seconds (False)."""
-        with self._changed:
-            while not self._finished:
-                limit_s = quiet_s()
-                left_s = None if limit_s is None else limit_s - (time.monotonic_ns() - self.last_ns) / 1e9
-                if left_s is not None and left_s <= 0:
-                    return False
-                self._changed.wait(left_s)
-            return True
-
-    def give_up(self) -> None:
-        """Stop, without waiting."""
-        self.worker.stop()
-        self._finish()
-
-    def _run(self, stop: threading.Event) -> None:
-        source = self._stage.source_factory(self._uri, replace(self._options, tap=self.tap))
-        try:
-            if not stop.is_set():
-                self._read(source, stop)
-        finally:
-            source.close()
-            log.debug("%s closed", source.info.name)
-        self._finish()
-
-    def _read(self, source: Source, stop: threading.Event) -> None:
-        self.reopen_uri = source.reopen_uri
-        self.paced = isinstance(source, SeekableSource)
-        with self._changed:
-            if isinstance(source, UnevenSource):
-                self.stall_s = source.stall_s + _OWN_WORDS_S
-            self.last_ns = self.opened_ns = time.monotonic_ns()
-            self.info = source.info
-            self._changed.notify_all()  # other deadlines apply now
-        if source.info.kind == "folder":
-            self._transport.set_paused(True)  # photos are leafed through, not played
-        listener = self._stage.listener
-        listener.opened(source.info, self.next_index)
-        self._pass_notes(source)
-
-        live = source.info.kind in LIVE_KINDS
-
-        def deliver(frame: Frame) -> None:
-            self.last_ns = time.monotonic_ns()
-            if self.tap is not None and not live:
-                self.tap.frame(frame)
-            if not stop.is_set():
-                listener.frame(frame)
-                self._pass_notes(source)
-
-        if isinstance(source, SeekableSource):
-            Player(source, self._transport, deliver, listener.ended).play(stop)
-            return
-        uneven = source if isinstance(source, UnevenSource) else None
-        while not stop.is_set():
-            frame = source.read()
-            if frame is None and live:
-                self._end(source, stop)
-                return
-            if frame is None:  # a single image: it stays
-                self.paced = True
-                stop.wait()
-                return
-            if live:
-                frame = replace(frame, index=self.next_index)  # goes on counting after a reconnect
-                self.next_index += 1
-                if self.tap is not None:
-                    self.tap.frame(frame)
-            if uneven is not None:
-                frame = self._held(frame, uneven, stop)
-            if live and self._transport.paused:
-                self.last_ns = time.monotonic_ns()  # read on, so that the next one shown is fresh
-                continue
-            deliver(frame)
-
-    def _held(self, frame: Frame, source: UnevenSource, stop: threading.Event) -> Frame:
-        """Waits until it is the frame's turn; its age then counts from when the newest of its piece came."""
-        self.last_ns = time.monotonic_ns()
-        if source.hold_s > 0:
-            stop.wait(source.hold_s)
-        if source.delay_s > 0:
-            return replace(frame, captured_ns=time.monotonic_ns() - int(source.delay_s * 1e9))
-        return frame
-
-    def _end(self, source: Source, stop: threading.Event) -> None:
-        """A stream has come to the end it announced: its last frame stays until the user wants to go on."""
-        with self._changed:
-            self.at_end = True
-            self._changed.notify_all()
-        self._transport.set_paused(True)
-        self._stage.listener.ended()
-        self._transport.wait_command()
-        if not stop.is_set():
-            raise SourceLostError(f"{source.info.name} has ended.", "Looking whether it goes on…")
-
-    def _pass_notes(self, source: Source) -> None:
-        for note in source.take_notes():
-            self._stage.listener.note(note)
-
-    def _fail(self, error: BaseException) -> None:
-        self.error = error
-        self._finish()
-
-    def _finish(self) -> None:
-        with self._changed:
-            self._finished = True
-            self._changed.notify_all()
 
 
 class CaptureStage:
@@ -204,13 +51,13 @@ class CaptureStage:
         listener: CaptureListener,
         source_factory: SourceFactory,
     ) -> None:
-        self.listener = listener
-        self.source_factory = source_factory
+        self._listener = listener
+        self._source_factory = source_factory
         self.transport = Transport(options.loop)
         self._uri = uri
         # Across reconnections, so that what a server repeats is not taken for live.
         self._options = replace(options, replays=ReplayFilter())
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._lock = threading.Lock()
         self._worker = Worker("source", self._watch, self._broken)
 
@@ -251,18 +98,18 @@ class CaptureStage:
             live = attempt.info is not None and not attempt.paced
             was_open = was_open or live
             if not was_open or (attempt.info is not None and attempt.paced):
-                self.listener.failed(error)
+                self._listener.failed(error)
                 return
             if live:
-                self.listener.lost(error)
+                self._listener.lost(error)
                 if attempt.last_ns - attempt.opened_ns >= _STEADY_S * 1e9:
                     failures = 0
             uri, index = attempt.reopen_uri, attempt.next_index
             stop.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
             failures += 1
 
-    def _begin(self, uri: str, first_index: int, stop: threading.Event) -> _Attempt | None:
-        attempt = _Attempt(uri, self._options, self, self.transport, first_index)
+    def _begin(self, uri: str, first_index: int, stop: threading.Event) -> Attempt | None:
+        attempt = Attempt(uri, self._options, self._source_factory, self._listener, self.transport, first_index)
         with self._lock:
             if stop.is_set():
                 return None
@@ -270,7 +117,7 @@ class CaptureStage:
             attempt.worker.start()
         return attempt
 
-    def _follow(self, attempt: _Attempt) -> ExplainedError | None:
+    def _follow(self, attempt: Attempt) -> ExplainedError | None:
         """Until the attempt is over; why, in plain words, or None when it was told to stop."""
 
         def quiet_s() -> float | None:
@@ -294,7 +141,7 @@ class CaptureStage:
 
     def _broken(self, error: BaseException) -> None:
         log.error("the watch over a source failed", exc_info=error)
-        self.listener.failed(AppError("The source failed because of a fault in this program.", log_hint()))
+        self._listener.failed(AppError("The source failed because of a fault in this program.", log_hint()))
 
 
 def _wait_for_devices() -> None:

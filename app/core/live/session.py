@@ -20,7 +20,8 @@ from app.core.channels import LatestSlot
 from app.core.errors import ExplainedError
 from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
-from app.core.live.capture import SourceFactory, seconds
+from app.core.live.attempt import SourceFactory
+from app.core.live.capture import seconds
 from app.core.live.detect import DetectorFactory
 from app.core.live.detection_side import DetectionSide
 from app.core.live.events import (

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.core.live.capture import CaptureStage, SourceFactory
+from app.core.live.attempt import SourceFactory
+from app.core.live.capture import CaptureStage
 from app.core.live.source_listener import SessionSide, SourceListener
 from app.core.live.transport import Transport
 from app.core.settings import DetectionSettings, ModelSettings

@@ -112,6 +112,7 @@ def plan_encoder(
     if stretched and aspect is not None:
         width, height = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
         aspect = None
+    has_whole_fields = (height + height % 2) % 4 == 0  # each field has whole lines of chroma
     wanted = EncoderPlan(
         name="",
         quality=options.quality,
@@ -122,9 +123,7 @@ def plan_encoder(
         sample_aspect=aspect,
         colour=BT709 if conversion.curve else facts.colour,
         stretched=stretched,
-        fields=""
-        if conversion.turned or (height + height % 2) % 4
-        else conversion.fields,  # two fields of whole chroma lines
+        fields=conversion.fields if has_whole_fields and not conversion.turned else "",
     )
     names = ENCODERS[container] if options.encoder == AUTO else (options.encoder,)
     for name in names:

@@ -28,6 +28,7 @@ from app.core.workers import Worker
 log = logging.getLogger(__name__)
 
 _WAITING = 4
+_END_S = 5.0
 _TICK = Fraction(1, 60_000)
 _KEY_EVERY_S = Fraction(1)
 _NO_DELAY = {
@@ -48,14 +49,22 @@ class FrameEncoder:
         sink: Takes the packets, on the encoder's thread.
         fps: Frames a second that are expected; None for unknown.
         on_failure: Told once, on the encoder's thread, when no frame can be encoded any more.
+        after: The encoder before, whose last packets come first.
 
     Attributes:
         dropped: Frames that found no place, and frames after a failure.
         encoder: FFmpeg's name of the encoder; "" before the first frame.
     """
 
-    def __init__(self, sink: MediaSink, fps: Fraction | None, on_failure: Callable[[AppError], None]) -> None:
+    def __init__(
+        self,
+        sink: MediaSink,
+        fps: Fraction | None,
+        on_failure: Callable[[AppError], None],
+        after: FrameEncoder | None = None,
+    ) -> None:
         self._sink = sink
+        self._after = after
         self._fps = fps or Fraction(30)
         self._on_failure = on_failure
         self._frames = Channel[tuple[int, ImageMaker]](_WAITING)
@@ -83,6 +92,9 @@ class FrameEncoder:
         self._frames.close()
 
     def _run(self, _stopping: threading.Event) -> None:
+        if self._after is not None:
+            self._after.worker.join(_END_S)
+            self._after = None
         for captured_ns, make in self._frames:
             image = make()
             if self._track is None or not self._track.fits(image):

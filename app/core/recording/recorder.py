@@ -11,30 +11,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
 from app.core.recording.clip import Clip
 from app.core.recording.data_beside import DataBeside
 from app.core.recording.early_clips import EarlyClips
-from app.core.recording.folder import DATA_SUFFIX, finish_interrupted, finish_left, keep_within, recording_stem
 from app.core.recording.inbox import End, Inbox
 from app.core.recording.packet_clock import PacketClock, TimedPacket
 from app.core.recording.pre_roll import PreRoll
 from app.core.recording.recording_file import RecordingFile
-from app.core.recording.reports import (
-    ClipFailed,
-    FileBegun,
-    FileFinished,
-    Kind,
-    RecorderPlan,
-    RecorderReport,
-    RecordingPaused,
-    RecordingResumed,
-)
+from app.core.recording.reports import ClipFailed, RecorderPlan, RecorderReport, RecordingPaused, RecordingResumed
 from app.core.recording.room import check_room
+from app.core.recording.told_files import ToldFiles
 from app.core.records.frame_record import FrameRecord
 from app.core.workers import Worker
 
@@ -58,6 +47,7 @@ class Recorder:
     def __init__(self, plan: RecorderPlan, tell: Callable[[RecorderReport], None]) -> None:
         self._plan = plan
         self._tell = tell
+        self._files = ToldFiles(plan, tell)
         self._inbox = Inbox()
         self._clock = PacketClock()
         self._ring = PreRoll(plan.pre_roll_s)
@@ -130,7 +120,7 @@ class Recorder:
     # -- on the recorder's thread -----------------------------------------------------------------------------------
 
     def _run(self, _stopping: threading.Event) -> None:
-        self._finish_interrupted()
+        self._files.finish_interrupted()
         while not self._closing:
             item = self._inbox.get()
             if isinstance(item, MediaPacket):
@@ -146,20 +136,6 @@ class Recorder:
                 self._media = None
             else:
                 item()
-
-    def _finish_interrupted(self) -> None:
-        """Finishes what an earlier run left."""
-        for folder, kind in self._folders():
-            try:
-                for path in finish_interrupted(folder):
-                    self._tell(FileFinished(path, kind, 0, 0.0))
-            except AppError as error:
-                log.warning("%s", error.message)
-
-    def _folders(self) -> list[tuple[Path, Kind]]:
-        plan = self._plan
-        pairs: list[tuple[Path | None, Kind]] = [(plan.folder, "recording"), (plan.clips, "clip")]
-        return [(folder, kind) for folder, kind in pairs if folder is not None]
 
     def _take(self, timed: TimedPacket) -> None:
         if self._plan.clips is not None:
@@ -189,33 +165,28 @@ class Recorder:
             if length_s >= self._plan.segment_s or segment.size >= self._plan.segment_bytes:
                 self._finish_segment()
         if self._segment is None and is_key:
-            self._segment = self._new_file(self._plan.folder, self._plan.title, timed.packet.arrived_ns, "recording")
-            self._segment_ns = timed.packet.arrived_ns
+            from_ns = timed.packet.arrived_ns
+            self._segment = self._files.begin(self._plan.folder, self._plan.title, self._media, from_ns, "recording")
+            self._segment_ns = from_ns
             self._data.begin(self._segment_ns, self._segment.path)
         if self._segment is not None:
             self._segment.write(timed)
-
-    def _new_file(self, folder: Path, name: str, from_ns: int, kind: Kind) -> RecordingFile:
-        assert self._media is not None
-        began = datetime.fromtimestamp(time.time() - (time.monotonic_ns() - from_ns) / _S)
-        file = RecordingFile(recording_stem(folder, name, began), self._media, self._plan.title)
-        self._tell(FileBegun(file.path, kind))
-        return file
 
     # -- clips ------------------------------------------------------------------------------------------------------
 
     def _begin_clip(self, event: int, label: str, from_ns: int) -> None:
         if self._clip is not None and not self._clip.touches(from_ns):
             self._guarded(self._finish_clip)
-        if self._plan.clips is not None and self._media is None:
+        folder, media = self._plan.clips, self._media
+        if folder is not None and media is None:
             self._early.add(event, label, from_ns)
             return
-        if self._plan.clips is None or self._paused:
+        if folder is None or media is None or self._paused:
             self._tell(ClipFailed((event,)))
             return
         try:
             if self._clip is None:
-                file = self._new_file(self._plan.clips, f"{self._plan.title}-{label}", from_ns, "clip")
+                file = self._files.begin(folder, f"{self._plan.title}-{label}", media, from_ns, "clip")
                 self._clip = Clip(file, self._plan.pre_roll_s)
             self._clip.add(event, self._ring.since(from_ns))
         except AppError as error:
@@ -242,8 +213,7 @@ class Recorder:
             path = segment.finish()
             self._written += segment.size
             self._segment = None
-            self._tell(FileFinished(path, "recording", self._segment_ns, float(segment.seconds)))
-            keep_within(path.parent, self._plan.limits, time.time())
+            self._files.finished(path, "recording", self._segment_ns, float(segment.seconds))
 
     def _finish_clip(self) -> None:
         clip = self._clip
@@ -255,8 +225,7 @@ class Recorder:
                 return
             path = clip.file.finish()
             self._clip = None
-            self._tell(FileFinished(path, "clip", clip.began_ns, float(clip.file.seconds), tuple(clip.events)))
-            keep_within(path.parent, self._plan.limits, time.time())
+            self._files.finished(path, "clip", clip.began_ns, float(clip.file.seconds), tuple(clip.events))
 
     def _end(self) -> None:
         """Nothing comes for now, or something else does."""
@@ -286,7 +255,7 @@ class Recorder:
         for file in (self._segment, self._clip.file if self._clip is not None else None):
             if file is not None and not file.path.parent.is_dir():
                 raise AppError(f"The folder {file.path.parent} is gone.", "It is made anew.")
-        check_room([folder for folder, _ in self._folders()], self._plan.min_free)
+        check_room(self._files.folders, self._plan.min_free)
 
     def _pause(self, error: AppError, now_ns: int) -> None:
         """Writes nothing for a while; files keep what they have."""
@@ -296,28 +265,15 @@ class Recorder:
         segment, self._segment = self._segment, None
         clip, self._clip = self._clip, None
         if segment is not None:
-            segment.abandon()
-            self._finish_left(segment.path, "recording", self._segment_ns, float(segment.seconds))
-            self._finish_left(segment.path.with_suffix(DATA_SUFFIX), "recording", 0, 0.0)
+            self._files.give_up(segment, "recording", self._segment_ns)
         if clip is not None:
-            clip.file.abandon()
-            self._finish_left(clip.file.path, "clip", clip.began_ns, float(clip.file.seconds), tuple(clip.events))
+            self._files.give_up(clip.file, "clip", clip.began_ns, tuple(clip.events))
             if cut_short := clip.cut_short(_LOST_NS):
                 self._tell(ClipFailed(cut_short))
         if not self._paused:
             self._tell(RecordingPaused(error.message, error.hint))
         self._paused = True
         self._look_at_ns = now_ns + _TRY_AGAIN_NS
-
-    def _finish_left(
-        self, target: Path, kind: Kind, began_ns: int, seconds: float, events: tuple[int, ...] = ()
-    ) -> None:
-        """Finishes a file of ours that could not be ended; other recorders may write to its folder."""
-        try:
-            for path in finish_left([target]):
-                self._tell(FileFinished(path, kind, began_ns, seconds, events))
-        except AppError as error:
-            log.warning("%s", error.message)
 
     def _may_go_on(self, packet: MediaPacket) -> bool:
         is_key = packet.track == VIDEO and packet.is_key

@@ -5,18 +5,16 @@ A ``SourceTap``, called on the threads of the source; it passes everything on at
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from fractions import Fraction
 
 from app.core.errors import AppError
 from app.core.frames import Frame
 from app.core.media.packets import MediaFormat, MediaPacket
-from app.core.recording.frame_encoder import FrameEncoder, ImageMaker
+from app.core.recording.encoded_frames import EncodedFrames
+from app.core.recording.frame_encoder import ImageMaker
 from app.core.recording.recorder import Recorder
 from app.core.workers import join_all
-
-_TRY_AGAIN_S = 10.0
 
 
 class SourceRecording:
@@ -26,26 +24,28 @@ class SourceRecording:
         recorder: Takes the packets.
         on_failure: Told when frames cannot be encoded, on the encoder's thread; it is tried again by itself.
         fps: Frames a second that are expected; None for unknown.
+
+    Attributes:
+        fps: Likewise.
+        failed: Told when somebody else cannot encode the frames for it; any thread.
     """
 
     def __init__(self, recorder: Recorder, on_failure: Callable[[AppError], None], fps: Fraction | None = None) -> None:
         self.recorder = recorder
-        self._on_failure = on_failure
-        self._fps = fps
-        self._encoder: FrameEncoder | None = None
-        self._failed_s: float | None = None
-        self._dropped_before = 0
+        self.fps = fps
+        self.failed = on_failure
+        self._frames = EncodedFrames(recorder, on_failure, fps)
+        self._missed = 0
 
     @property
     def dropped(self) -> int:
         """Frames that are missing in the recording, because encoder or disk were too slow for them."""
-        now = self._encoder.dropped if self._encoder is not None else 0
-        return self.recorder.dropped + self._dropped_before + now
+        return self.recorder.dropped + self._frames.dropped + self._missed
 
     @property
     def encoder(self) -> str:
         """FFmpeg's name of the encoder in use; "" where packets are copied."""
-        return self._encoder.encoder if self._encoder is not None else ""
+        return self._frames.encoder
 
     def begin(self, media: MediaFormat) -> None:
         """See ``MediaSink``."""
@@ -61,35 +61,21 @@ class SourceRecording:
 
     def image(self, captured_ns: int, make: ImageMaker) -> None:
         """Takes a frame that is made on the encoder's thread, as of ``FrameEncoder.frame``."""
-        if self._failed_s is not None and time.monotonic() - self._failed_s >= _TRY_AGAIN_S:
-            self._close_encoder()
-        if self._encoder is None:
-            self._failed_s = None
-            self._encoder = FrameEncoder(self.recorder, self._fps, self._failed)
-        self._encoder.frame(captured_ns, make)
+        self._frames.image(captured_ns, make)
+
+    def missed(self, frames: int) -> None:
+        """Counts frames that somebody else, who encodes for it, had to drop."""
+        self._missed += frames
 
     def ended(self) -> None:
         """See ``MediaSink``."""
-        if self._encoder is not None:
-            self._close_encoder()  # which passes it on when all is encoded
-        else:
+        if self._frames.end() is None:  # otherwise it is passed on when all is encoded
             self.recorder.ended()
 
     def close(self, deadline_s: float) -> bool:
         """Finishes all files; True when that was done within ``deadline_s``. The source must have ended."""
-        encoder = self._encoder
+        encoder = self._frames.end()
         if encoder is not None:
-            self._close_encoder()
             encoder.worker.join(deadline_s)
         self.recorder.close()
         return not join_all([self.recorder.worker], deadline_s)
-
-    def _close_encoder(self) -> None:
-        encoder, self._encoder = self._encoder, None
-        if encoder is not None:
-            self._dropped_before += encoder.dropped
-            encoder.close()
-
-    def _failed(self, error: AppError) -> None:
-        self._failed_s = time.monotonic()
-        self._on_failure(error)

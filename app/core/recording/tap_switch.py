@@ -1,82 +1,82 @@
 """A tap that is always there, so that recordings can begin at any moment of a source that is open already.
 
-Decoding begins at a key frame, and the next one may be a minute away: what came since the last is kept.
+Frames of a source without packets are encoded once for all who record them, and only while somebody does.
 """
 
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
+from app.core.errors import AppError
 from app.core.frames import Frame
-from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
-from app.core.sources.base import SourceTap
+from app.core.media.packets import MediaFormat, MediaPacket
+from app.core.recording.packet_fan import FedRecording, PacketFan
+
+if TYPE_CHECKING:  # it loads PyAV
+    from app.core.recording.encoded_frames import EncodedFrames
 
 _MAX_KEPT = 32_000_000
 
 
 class TapSwitch:
-    """A ``SourceTap`` that leads nowhere, or to others. Any thread.
+    """A ``SourceTap`` that leads nowhere, or to recordings. Any thread.
 
     Args:
         max_kept: Bytes since the last key frame; beyond that, recording begins with the next one.
     """
 
     def __init__(self, max_kept: int = _MAX_KEPT) -> None:
+        self._fan = PacketFan(max_kept)
         self._lock = threading.Lock()
-        self._max_kept = max_kept
-        self._kept: list[MediaPacket] = []
-        self._size = 0
-        self._targets: list[SourceTap] = []
-        self._media: MediaFormat | None = None
+        self._encoded: EncodedFrames | None = None
 
-    def lead_to(self, target: SourceTap) -> None:
+    def lead_to(self, target: FedRecording) -> None:
         """Passes on what comes to ``target``, too, from the last key frame on."""
-        with self._lock:
-            self._targets.append(target)
-            if self._media is not None:
-                target.begin(self._media)
-                for packet in self._kept:
-                    target.packet(packet)
+        self._fan.lead_to(target)
 
-    def leave(self, target: SourceTap) -> None:
+    def leave(self, target: FedRecording) -> None:
         """Passes nothing more on to ``target``, where it does."""
         with self._lock:
-            self._targets = [each for each in self._targets if each is not target]
+            self._fan.leave(target)
+            if self._encoded is not None and not self._fan.targets:
+                self._encoded.end()
+                self._fan.ended()
 
     def begin(self, media: MediaFormat) -> None:
         """See ``MediaSink``."""
-        with self._lock:
-            self._media = media
-            self._kept.clear()
-            for target in self._targets:
-                target.begin(media)
+        self._fan.begin(media)
 
     def packet(self, packet: MediaPacket) -> None:
         """See ``MediaSink``."""
-        with self._lock:
-            self._keep(packet)
-            for target in self._targets:
-                target.packet(packet)
+        self._fan.packet(packet)
 
     def frame(self, frame: Frame) -> None:
         """See ``SourceTap``."""
         with self._lock:
-            for target in self._targets:
-                target.frame(frame)
+            targets = self._fan.targets
+            if not targets:
+                return
+            encoded = self._encoding(targets[0])
+            before = encoded.dropped
+            encoded.image(frame.captured_ns, lambda: frame.image_bgr)
+            for target in targets:
+                target.missed(encoded.dropped - before)
 
     def ended(self) -> None:
         """See ``MediaSink``."""
         with self._lock:
-            self._media = None
-            self._kept.clear()
-            for target in self._targets:
-                target.ended()
+            if self._encoded is not None and self._encoded.end() is not None:
+                return  # it is passed on when all is encoded
+        self._fan.ended()
 
-    def _keep(self, packet: MediaPacket) -> None:
-        is_key = packet.track == VIDEO and packet.is_key
-        if is_key or self._size + len(packet.content) > self._max_kept:
-            self._kept.clear()
-            self._size = 0
-        if is_key or self._kept:
-            self._kept.append(packet)
-            self._size += len(packet.content)
+    def _encoding(self, first: FedRecording) -> EncodedFrames:
+        from app.core.recording.encoded_frames import EncodedFrames
+
+        if self._encoded is None:
+            self._encoded = EncodedFrames(self._fan, self._failed, first.fps)
+        return self._encoded
+
+    def _failed(self, error: AppError) -> None:
+        for target in self._fan.targets:
+            target.failed(error)

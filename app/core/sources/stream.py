@@ -240,7 +240,7 @@ class StreamSource:
 
     def _came_ns(self, moment_ns: int) -> int:
         """Returns when a packet read at a moment counts as come: with its frame, which is shown later than it came."""
-        self._tapped_ns = max(self._tapped_ns, moment_ns - int(self._clock.delay_s * 1_000_000_000))
+        self._tapped_ns = max(self._tapped_ns + 1, moment_ns - int(self._clock.delay_s * 1_000_000_000))
         return self._tapped_ns
 
     def _converted(self, raw: av.VideoFrame) -> Image:

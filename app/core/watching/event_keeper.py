@@ -12,7 +12,8 @@ from typing import Any
 
 from app.core.alarms.message import AlarmMessage
 from app.core.alarms.objects import Look, ObjectWatch
-from app.core.alarms.rules import Began, RuleBook, Signal
+from app.core.alarms.rule_book import RuleBook
+from app.core.alarms.rules import Began, Signal
 from app.core.errors import AppError
 from app.core.events.scene import Scene
 from app.core.frames import FrameResult
@@ -102,6 +103,10 @@ class EventKeeper:
         """Tells what failed; any thread."""
         self._tell({"type": "trouble", "source": self._name, "message": message, "hint": hint})
 
+    def note(self, message: str) -> None:
+        """Tells something to know; any thread."""
+        self._tell({"type": "note", "source": self._name, "message": message})
+
     def report(self, report: RecorderReport) -> None:
         """Takes what a recorder tells, on its thread."""
         if isinstance(report, FileFinished):
@@ -114,7 +119,7 @@ class EventKeeper:
         elif isinstance(report, RecordingPaused):
             self.trouble(report.message, report.hint)
         elif isinstance(report, RecordingResumed):
-            self._tell({"type": "note", "source": self._name, "message": "Recording goes on."})
+            self.note("Recording goes on.")
 
     def _known(self, events: tuple[int, ...]) -> list[AlarmMessage]:
         with self._lock:

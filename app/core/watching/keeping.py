@@ -51,7 +51,7 @@ class SourceKeeping:
         clips = self._drawn if request.mode == "drawn" else self.clean
         if request.clips is not None and clips is not None:
             self.events.clips = clips.recorder
-        self._camera = VirtualCamera(self._failed) if request.virtual_camera else None
+        self._camera = VirtualCamera(self._camera_opened, self._failed) if request.virtual_camera else None
 
     def _recording(self, name: str, request: WatchRequest, fps: Fraction | None, drawn: bool) -> SourceRecording | None:
         plan = request.plan(name, drawn)
@@ -62,6 +62,9 @@ class SourceKeeping:
 
     def _failed(self, error: AppError) -> None:
         self.events.trouble(error.message, error.hint)
+
+    def _camera_opened(self, device: str) -> None:
+        self.events.note(f"Other programs see this source as the camera {device}.")
 
     @property
     def dropped(self) -> int:

@@ -11,30 +11,35 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from app.core.channels import LatestSlot
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.core.sources.fitting import fitted
+from app.core.watching.virtual_camera_driver import no_virtual_camera
 from app.core.workers import Worker
 
 log = logging.getLogger(__name__)
 
 _FPS = 30
 """What is announced; frames come when they come."""
+_AGAIN_S = 0.2
+"""After so long without another the last image is sent again: programs that begin to look wait for one."""
 _TRIED = 640, 480
-_LINUX = "Load it: sudo modprobe v4l2loopback (package v4l2loopback-dkms)."
-_OTHERS = "Install OBS Studio, start its virtual camera once, and close it."
+_PACKAGED = "The packaged program is without it. Run ssd-viewer by a Python of yours, with: pip install pyvirtualcam."
 
 
 class VirtualCamera:
     """Shows images to other programs, each as soon as it is made; what comes faster than that is left out.
 
     Args:
+        on_open: Told once, on the camera's thread, what the camera is called that other programs see.
         on_failure: Told once, on the camera's thread, when nothing can be shown any more.
     """
 
-    def __init__(self, on_failure: Callable[[AppError], None]) -> None:
-        self._on_failure = on_failure
+    def __init__(self, on_open: Callable[[str], None], on_failure: Callable[[AppError], None]) -> None:
+        self._on_open, self._on_failure = on_open, on_failure
         self._images: LatestSlot[Callable[[], ImageBGR]] = LatestSlot()
         self.worker = Worker("virtual-camera", self._run, self._broken)
         self.worker.start()
@@ -55,14 +60,17 @@ class VirtualCamera:
 
     def _run(self, stop: threading.Event) -> None:
         camera: Any = None
+        image: ImageBGR | None = None
         try:
             while not stop.is_set() and not self._images.closed:
-                make = self._images.take()
-                if make is None:
+                make = self._images.take(None if image is None else _AGAIN_S)
+                if make is not None:
+                    image = make()
+                if image is None or self._images.closed:
                     continue
-                image = make()
                 if camera is None:
                     camera = _open(image.shape[1], image.shape[0])
+                    self._on_open(str(camera.device))
                 _send(camera, image)
         finally:
             if camera is not None:
@@ -87,14 +95,28 @@ def check_virtual_camera() -> None:
 
 def _send(camera: Any, image: ImageBGR) -> None:
     try:
-        camera.send(fitted(image, (camera.width, camera.height)))
+        camera.send(_within(image, (camera.width, camera.height)))
     except (RuntimeError, OSError) as error:
         log.info("the virtual camera failed: %s", error)
         raise AppError("The virtual camera takes no more frames.", "Everything else goes on without it.") from error
 
 
+def _within(image: ImageBGR, size: tuple[int, int]) -> ImageBGR:
+    """Returns the image scaled to lie in (width, height), black beside it where its shape is another."""
+    width, height = size
+    scale = min(width / image.shape[1], height / image.shape[0])
+    inner_width, inner_height = (max(1, round(side * scale)) for side in (image.shape[1], image.shape[0]))
+    scaled = fitted(image, (inner_width, inner_height))
+    if (inner_width, inner_height) == size:
+        return scaled
+    whole = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - inner_width) // 2, (height - inner_height) // 2
+    whole[top : top + inner_height, left : left + inner_width] = scaled
+    return whole
+
+
 def _open(width: int, height: int) -> Any:
-    """Returns pyvirtualcam's camera, which is not typed.
+    """Returns pyvirtualcam's camera, which is not typed; in an even size, as two rows or columns share their colours.
 
     Raises:
         AppError: The package or the driver is missing, or the camera is in use.
@@ -102,13 +124,11 @@ def _open(width: int, height: int) -> Any:
     try:
         import pyvirtualcam
     except ImportError:
-        raise AppError(
-            "A virtual camera needs the package pyvirtualcam.", "Install it: pip install pyvirtualcam."
-        ) from None
+        hint = _PACKAGED if getattr(sys, "frozen", False) else "Install it: pip install pyvirtualcam."
+        raise AppError("A virtual camera needs the package pyvirtualcam.", hint) from None
     try:
-        return pyvirtualcam.Camera(width, height, _FPS, fmt=pyvirtualcam.PixelFormat.BGR)
+        size = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        return pyvirtualcam.Camera(*size, _FPS, fmt=pyvirtualcam.PixelFormat.BGR)
     except RuntimeError as error:
         log.info("no virtual camera: %s", error)
-        linux = sys.platform.startswith("linux")
-        driver, hint = ("v4l2loopback", _LINUX) if linux else ("OBS Studio's virtual camera", _OTHERS)
-        raise AppError(f"There is no virtual camera to be had: {driver} is missing or in use.", hint) from error
+        raise no_virtual_camera() from error

@@ -33,6 +33,10 @@ from app.ui.widgets.texts import WrappedLabel
 _STEPS = 1000
 _CLIPS_SHARE = 0.9  # of the bar; the rest is for pictures, report and checksums
 _AROUND_S, _MOST_S = 2.0, 600.0
+_EXPLANATION = (
+    "A folder that speaks for itself: a clip and a picture of each event, a table, a report to print, and the "
+    "SHA-256 of each video, the model and every file. Rejected events are listed as rejected."
+)
 
 
 class CaseDialog(QDialog):
@@ -63,11 +67,6 @@ class CaseDialog(QDialog):
         self._running = False
         self._folder: Path | None = None
         self._frames = self._total = 0
-        words = WrappedLabel(
-            "A folder that speaks for itself: a clip and a picture of each event, a table, a report to print, and the "
-            "SHA-256 of each video, the model and every file. Rejected events are listed as rejected."
-        )
-        words.setObjectName("muted")
         self.all = QRadioButton(f"All that are listed: {number_of(choice.listed, 'event')}")
         self.chosen = QRadioButton(f"Only what is selected: {number_of(choice.selected, 'event')}")
         self.folder = PathField("Folder")
@@ -83,7 +82,7 @@ class CaseDialog(QDialog):
         self.open_folder = QPushButton("Open folder")
         self.open_folder.hide()
         self.cancel = QPushButton("Cancel")
-        self._lay_out(words)
+        self._lay_out()
         several = choice.selected > 1 or choice.selected == choice.listed
         (self.chosen if several and choice.selected else self.all).setChecked(True)
         self.chosen.setEnabled(bool(choice.selected))
@@ -101,7 +100,9 @@ class CaseDialog(QDialog):
         field.setAccessibleName(f"Seconds {side}")
         return field
 
-    def _lay_out(self, words: QWidget) -> None:
+    def _lay_out(self) -> None:
+        words = WrappedLabel(_EXPLANATION)
+        words.setObjectName("muted")
         self._form = QWidget()
         form = QFormLayout(self._form)
         form.setContentsMargins(0, 0, 0, 0)

@@ -80,6 +80,14 @@ class EventDesk(QObject):
         self.all_panel = AllPanel(services.theme, self.thumbnails)
         self._wanted: tuple[Path, ListedEvent] | None = None  # an event of a video that is being opened
         self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect, card_rect))
+        self._connect()
+        self._show_key_frames("source", "analyse_every")
+        self._connect_pictures()
+        self._connect_all()
+
+    def _connect(self) -> None:
+        """Connect what is about the present source."""
+        services = self._services
         self.analyser.left.connect(self._take_export)
         self.analyser.known.connect(self.feed.look_again)
         services.scenes.changed.connect(self.feed.scene_changed)
@@ -93,18 +101,16 @@ class EventDesk(QObject):
         self.panel.analyse.connect(self.analyser.start)
         self.panel.key_frames.changed.connect(self._choose_key_frames)
         services.settings.changed.connect(self._show_key_frames)
-        self._show_key_frames("source", "analyse_every")
         self.panel.case.connect(self.make_case)
         self.panel.filters.changed.connect(self._ask)
         self.panel.list.chosen.connect(self._play)
         self.analyser.available.connect(self.panel.begin.setEnabled)
         self.analyser.began.connect(self._show_analysis)
         self.analyser.ended.connect(self._show_analysis)
-        self._connect_all()
 
-    def _connect_all(self) -> None:
-        every, panel = self.all, self.all_panel
-        for events in (self.panel.list.events, panel.list.events):
+    def _connect_pictures(self) -> None:
+        """Connect the pictures that are kept of live events."""
+        for events in (self.panel.list.events, self.all_panel.list.events):
             events.picture_of = self._live_picture
             self._pictures.made.connect(events.pictures_made)
         self._pictures.made.connect(self.picture.show_picture)
@@ -112,6 +118,10 @@ class EventDesk(QObject):
         self._pictures.saved.connect(self._tell_saved)
         self._pictures.not_saved.connect(self._tell_not_kept)
         self.panel.list.doubleClicked.connect(self._show_picture_at)
+
+    def _connect_all(self) -> None:
+        """Connect what is about the events of all videos."""
+        every, panel = self.all, self.all_panel
         self.feed.made.connect(every.remember)
         every.made.connect(panel.show_events)
         every.filled.connect(panel.show_filling)
@@ -221,20 +231,10 @@ class EventDesk(QObject):
         self._services.banner.tell_error(error, topic="index")
 
     def _go(self, by: int) -> None:
-        of_all = self.all_panel.isVisible()
-        view = self.all_panel.list if of_all else self.panel.list
-        rows = view.events.rows
-        if not rows:
-            return
-        present = view.currentIndex().row()
-        if view.present() is None:
-            now = 0.0 if of_all else self._services.controller.shown_s
-            after = [number for number, row in enumerate(rows) if row.start_s >= now]
-            before = [number for number, row in enumerate(rows) if row.start_s < now]
-            target = (after or [len(rows) - 1])[0] if by > 0 else (before or [0])[-1]
+        if self.all_panel.isVisible():
+            self.all_panel.list.step(by, 0.0)
         else:
-            target = present + by
-        view.choose(min(max(target, 0), len(rows) - 1))
+            self.panel.list.step(by, self._services.controller.playback.shown_s)
 
     def _ask(self, query: ListQuery) -> None:
         self.feed.ask(query)
@@ -263,7 +263,7 @@ class EventDesk(QObject):
             self.player.forget()
             self.narrowed.emit(None)
         if state.kind == "offer" and self._wanted is not None:  # another model found it: go there all the same
-            self._services.controller.seek(self._wanted[1].start_s)
+            self._services.controller.playback.seek(self._wanted[1].start_s)
             self._wanted = None
 
     def _show_events(self, made: EventList) -> None:

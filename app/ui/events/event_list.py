@@ -138,6 +138,19 @@ class EventListView(QListView):
         self.scrollTo(index)
         self.chosen.emit(self.events.rows[row])
 
+    def step(self, by: int, now_s: float) -> None:
+        """Choose the event that many rows further; where none is present, the next or last one from ``now_s``."""
+        rows = self.events.rows
+        if not rows:
+            return
+        if self.present() is not None:
+            target = self.currentIndex().row() + by
+        elif by > 0:
+            target = next((number for number, row in enumerate(rows) if row.start_s >= now_s), len(rows) - 1)
+        else:
+            target = max((number for number, row in enumerate(rows) if row.start_s < now_s), default=0)
+        self.choose(min(max(target, 0), len(rows) - 1))
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.present() is not None:
             self.chosen.emit(self.present())

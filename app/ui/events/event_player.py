@@ -116,9 +116,9 @@ class EventPlayer(QObject):
         self._start_s, self._end_s = event.start_s, event.end_s
         self._sought, self._pauses = False, True
         self.overlay.show_path(event, colour)
-        self._controller.seek(event.start_s + _INTO_S)
-        if self._controller.is_paused:
-            self._controller.toggle_pause()
+        self._controller.playback.seek(event.start_s + _INTO_S)
+        if self._controller.playback.is_paused:
+            self._controller.playback.toggle_pause()
 
     def leave(self) -> bool:
         """Let go of the event; returns whether one was shown."""
@@ -141,7 +141,7 @@ class EventPlayer(QObject):
             self._sought = True
             if self._pauses and seconds >= self._end_s - _INTO_S:
                 self._pauses = False
-                if not self._controller.is_paused:
-                    self._controller.toggle_pause()
+                if not self._controller.playback.is_paused:
+                    self._controller.playback.toggle_pause()
         elif self._sought:  # frames from before the seek may still come
             self.forget()

@@ -65,29 +65,11 @@ class FilterBar(QWidget):
         self.reset = QPushButton("Show all")
         self.reset.setObjectName("link")
         self.chips: tuple[Chip, ...] = (
-            *(
-                self.classes,
-                self.zone,
-                self.line,
-                self.longer,
-                self.still,
-                self.score,
-                self.span,
-                self.day,
-                self.judged,
-            ),
+            *(self.classes, self.zone, self.line, self.longer, self.still, self.score),
+            *(self.span, self.day, self.judged),
         )
         self._lay_out()
-        self._typing = QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(_TYPING_MS)
-        self._typing.timeout.connect(self._tell)
-        self.search.textChanged.connect(self._typing.start)
-        self.reset.clicked.connect(self.show_all)
-        for chip in self.chips:
-            chip.changed.connect(self._tell)
-        self._sorts.triggered.connect(self._tell_order)
-        self._backwards.triggered.connect(self._tell_order)
+        self._connect()
         self._show_what_applies((), ())
         self.set_day(None)
         self.reset.hide()
@@ -105,6 +87,18 @@ class FilterBar(QWidget):
         box.setSpacing(8)
         box.addLayout(head)
         box.addLayout(chips)
+
+    def _connect(self) -> None:
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(_TYPING_MS)
+        self._typing.timeout.connect(self._tell)
+        self.search.textChanged.connect(self._typing.start)
+        self.reset.clicked.connect(self.show_all)
+        for chip in self.chips:
+            chip.changed.connect(self._tell)
+        self._sorts.triggered.connect(self._tell_order)
+        self._backwards.triggered.connect(self._tell_order)
 
     def query(self) -> ListQuery:
         """Returns what is asked for."""

@@ -100,6 +100,14 @@ class ExportDialog(QDialog):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.pages)
+        self._connect()
+        self.setAcceptDrops(False)
+        resize_on_screen(self, _WIDTH, self.form.sizeHint().height())
+        if source is not None:
+            self.form.set_source(source)
+
+    def _connect(self) -> None:
+        runner = self._runner
         self.form.source_changed.connect(self._inspect)
         self.form.accepted.connect(self._start)
         self.form.rejected.connect(self.reject)
@@ -113,10 +121,6 @@ class ExportDialog(QDialog):
         runner.finished.connect(self._finished)
         runner.failed.connect(self._failed)
         runner.cancelled.connect(self._cancelled)
-        self.setAcceptDrops(False)
-        resize_on_screen(self, _WIDTH, self.form.sizeHint().height())
-        if source is not None:
-            self.form.set_source(source)
 
     @property
     def has_ended(self) -> bool:

@@ -63,7 +63,7 @@ class ExportForm(QWidget):
         self.start.setDefault(True)
         self.cancel = QPushButton("Cancel")
         self.cancel.setAutoDefault(False)
-        self._build()
+        self._lay_out()
         self._connect()
         self._detector_changed()
 
@@ -108,7 +108,7 @@ class ExportForm(QWidget):
             return None
         return request
 
-    def _build(self) -> None:
+    def _lay_out(self) -> None:
         form = new_form()
         form.addRow("Video", self.source)
         form.addRow("", self.facts)

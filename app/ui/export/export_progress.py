@@ -49,6 +49,9 @@ class ExportProgressPage(QWidget):
         self.resume = QPushButton("Resume")
         self.again = QPushButton("Back")
         self.close_button = QPushButton("Close")
+        self._lay_out()
+
+    def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(12)
         head.addWidget(self._icon)

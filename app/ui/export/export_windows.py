@@ -17,6 +17,7 @@ from app.ui.export.export_models import ExportModels
 from app.ui.export.queue_text import notes_of, summary_text
 from app.ui.export.unfinished_exports import UnfinishedExports
 from app.ui.services.services import Services
+from app.ui.widgets.ask import confirmed
 from app.ui.widgets.notify import Notifier
 
 if TYPE_CHECKING:
@@ -99,6 +100,16 @@ class ExportWindows(QObject):
         self.queue.raise_()
         if chosen:
             self.queue.add(chosen)
+
+    def may_quit(self) -> bool:
+        """Returns whether the program may end: nothing is exported, or the user gives that up."""
+        return not self._services.exporting or confirmed(
+            self._parent,
+            "Stop the export and quit?",
+            "An export is still running. Nothing unfinished is left under the final names.",
+            yes="Stop it and quit",
+            no="Keep exporting",
+        )
 
     def hide(self) -> None:
         """Hide the dialogs when the program ends: else Qt closes one as the last window, and it asks once more."""

@@ -35,7 +35,7 @@ class ObjectChoices(QWidget):
         plan = HighlightOptions()
         self.before = _seconds("before", plan.before_s)
         self.after = _seconds("after", plan.after_s)
-        self._build()
+        self._lay_out()
         for box in (self.tracks, self.snapshots, self.clips):
             box.toggled.connect(self._toggled)
         for line in (self.snapshot_classes, self.clip_classes):
@@ -99,7 +99,7 @@ class ObjectChoices(QWidget):
             widget.setEnabled(self.clips.isChecked())
         self.changed.emit()
 
-    def _build(self) -> None:
+    def _lay_out(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)

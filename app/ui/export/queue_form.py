@@ -75,7 +75,7 @@ class QueueForm(QWidget):
         self.cancel = QPushButton("Cancel")
         for button in (self.add_files, self.add_folder, self.cancel):
             button.setAutoDefault(False)
-        self._build()
+        self._lay_out()
         self._connect()
         self._detector_changed()
         self._show_found()
@@ -110,7 +110,7 @@ class QueueForm(QWidget):
             masked=self.masked.isChecked(),
         )
 
-    def _build(self) -> None:
+    def _lay_out(self) -> None:
         add = QHBoxLayout()
         add.setSpacing(8)
         for button in (self.add_files, self.add_folder):

@@ -65,7 +65,7 @@ class QueueView(QWidget):
         self.jobs.setAccessibleName("At once")
         self.jobs.setAccessibleDescription(_JOBS_HELP)
         self._prepare_list(theme)
-        self._build()
+        self._lay_out()
         self._connect()
         self.show_queue(self._queue.snapshot())
 
@@ -119,7 +119,7 @@ class QueueView(QWidget):
         button.clicked.connect(action.trigger)
         return button
 
-    def _build(self) -> None:
+    def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(8)
         for button in self.buttons.values():

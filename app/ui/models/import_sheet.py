@@ -78,10 +78,7 @@ class ImportSheet(QDialog):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.work = QProgressBar()
-        self.work.setRange(0, 0)
-        self.work.setTextVisible(False)
-        self.work.setAccessibleName("Working")
+        self.work = _endless_bar()
         self.name = QLineEdit(free_name(path, taken))
         self.name.setAccessibleName("Name in the library")
         self.fields = ImportFields()
@@ -92,11 +89,7 @@ class ImportSheet(QDialog):
         self.go.setDefault(True)
         self.close_button = QPushButton("Cancel")
         self.close_button.setAutoDefault(False)
-        self._again = QTimer(self)
-        self._again.setSingleShot(True)
-        self._again.setInterval(_AGAIN_MS)
-        self._again.timeout.connect(self._look)
-        self._build()
+        self._lay_out()
         self._connect()
         self._show_found(False)
         self._say("")
@@ -235,6 +228,10 @@ class ImportSheet(QDialog):
         self.trouble.setVisible(bool(words))
 
     def _connect(self) -> None:
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(_AGAIN_MS)
+        self._again.timeout.connect(self._look)
         self.fields.changed.connect(self._changed)
         self.pictures.chosen.connect(self.fields.choose)
         self.name.textChanged.connect(self._named)
@@ -242,7 +239,7 @@ class ImportSheet(QDialog):
         self.close_button.clicked.connect(self.reject)
         self.finished.connect(self.pictures.close_looks)
 
-    def _build(self) -> None:
+    def _lay_out(self) -> None:
         self.form = QWidget()
         form = QVBoxLayout(self.form)
         form.setContentsMargins(0, 0, 0, 0)
@@ -285,3 +282,12 @@ class ImportSheet(QDialog):
         super().resizeEvent(event)
         beside, below = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._columns.setDirection(beside if event.size().width() >= _BESIDE else below)
+
+
+def _endless_bar() -> QProgressBar:
+    """Says that something is being done, not how far it is."""
+    bar = QProgressBar()
+    bar.setRange(0, 0)
+    bar.setTextVisible(False)
+    bar.setAccessibleName("Working")
+    return bar

@@ -42,9 +42,7 @@ class ModelDetails(QScrollArea):
         self.name = ElidedLabel()
         self.name.setObjectName("title")
         self.chips = Chips()
-        self.about = QLabel()
-        self.about.setTextFormat(Qt.TextFormat.PlainText)  # a model file brings its own title
-        self.about.setWordWrap(True)
+        self.about = _plain_text()
         self.check = self._button("Check this model", "check")
         self.check.setToolTip("Run it on a fixed image; it must answer as it did when it was added")
         self.optimise = self._button("Optimise for this computer", "optimise")
@@ -52,10 +50,8 @@ class ModelDetails(QScrollArea):
             "Make it faster on the processor (int8), and measure how fast, and how far it still finds the same; "
             "takes minutes"
         )
-        self.not_optimisable = QLabel()
+        self.not_optimisable = _plain_text()
         self.not_optimisable.setObjectName("muted")
-        self.not_optimisable.setTextFormat(Qt.TextFormat.PlainText)
-        self.not_optimisable.setWordWrap(True)
         self.not_optimisable.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.use = self._button("Use this model", "use")
         self.use.setToolTip("It runs from now on, and at the next start")
@@ -72,7 +68,7 @@ class ModelDetails(QScrollArea):
         self.optimise_bar = OptimiseBar()
         self.optimise_bar.cancel.connect(self._stop_optimising)
         self.facts = ModelFacts()
-        self._build()
+        self._lay_out()
         theme.changed.connect(self._apply_theme)
         self._apply_theme()
 
@@ -138,7 +134,7 @@ class ModelDetails(QScrollArea):
         button.clicked.connect(self._ask)
         return button
 
-    def _build(self) -> None:
+    def _lay_out(self) -> None:
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(self.horizontalScrollBarPolicy().ScrollBarAlwaysOff)
         body = QWidget()
@@ -193,3 +189,11 @@ def _download_text(card: ModelCard) -> str:
         of = f" of {size_text(card.size_bytes)}" if card.size_bytes else ""
         return f"Resume the download ({size_text(card.part_bytes)}{of} are here)"
     return f"Download ({size_text(card.size_bytes)})" if card.size_bytes else "Download"
+
+
+def _plain_text() -> QLabel:
+    """A label of several lines that takes no markup: a model file brings its own words."""
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    return label

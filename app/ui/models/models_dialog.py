@@ -78,7 +78,7 @@ class ModelsDialog(QDialog):
         self.hint.setWordWrap(True)
         self.model_actions = ModelActions(services, self.banner, self)
         self.list.tab_from = self.add
-        self._build()
+        self._lay_out()
         self.drops = DropTarget(self, services.theme, _as_model)
         self._connect(services)
         self._apply_theme()
@@ -148,7 +148,7 @@ class ModelsDialog(QDialog):
 
     # Inside
 
-    def _build(self) -> None:
+    def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self.list.search, 1)

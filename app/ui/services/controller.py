@@ -7,24 +7,19 @@ what concerns the network or the source is passed on; thresholds, classes and co
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
-from math import inf
 from pathlib import Path
 
 from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import (
     DetectorTrouble,
-    Ended,
     LiveEvent,
-    LiveState,
     ModelReady,
     ReplacementFailed,
     SourceNote,
     SourceOpened,
     SourceReplaced,
     SourceTrouble,
-    StateChanged,
 )
 from app.core.recording.tap_switch import TapSwitch
 from app.core.sources.base import SourceOptions
@@ -32,11 +27,11 @@ from app.core.stats import LiveStats
 from app.ui.services.bridge import Bridge
 from app.ui.services.live_session import MakeSession, Session
 from app.ui.services.live_signals import LiveSignals
+from app.ui.services.playback import Playback
 from app.ui.services.running_model import RunningModel
 from app.ui.services.session_settings import apply_setting, smoothing_of
 from app.ui.services.settings_model import SettingsModel
 
-_SHORT_S = 0.05  # less than a frame lasts
 _REOPENING = ("resolution", "fps")
 
 
@@ -64,8 +59,9 @@ class LiveController(LiveSignals):
         self.tap = TapSwitch()
         """What the present source gives, for who records it."""
         self._next_tap = self.tap
-        self.looping = False
-        """Whether a file starts again at its end."""
+        self.playback = Playback(settings, self)
+        """Pauses, steps and seeks in the present source."""
+        self.playback.retry_asked.connect(self._open_again)
         self._running = running = RunningModel(settings, self)
         running.began_loading.connect(self.model_loading)
         running.ready.connect(self.model_ready)
@@ -106,6 +102,9 @@ class LiveController(LiveSignals):
         if self.resting and not self._needed:
             self.session.rest(True)
 
+    def _open_again(self) -> None:
+        self.open(self.uri)
+
     def keep_source(self) -> None:
         """Go on with the present source, and give up what is being opened in its place."""
         if self.session is not None and self.awaited:
@@ -124,50 +123,6 @@ class LiveController(LiveSignals):
         if session is not None:
             session.stop(0.0)
         self.closed.emit()
-
-    def toggle_pause(self) -> None:
-        """Pause or resume; after a failure, try again."""
-        session = self.session
-        if session is None:
-            return
-        if session.state is LiveState.FAILED:
-            self.open(self.uri)
-        elif session.state is LiveState.PAUSED:
-            session.resume()
-        elif session.state is LiveState.RUNNING:
-            session.pause()
-
-    def step(self, frames: int) -> None:
-        """Pause, and go by single frames."""
-        if self.session is not None and self._seekable:
-            if self.session.state is LiveState.RUNNING:
-                self.session.pause()
-            self.session.step(frames)
-
-    def seek(self, seconds: float) -> None:
-        """Go to a time in the file."""
-        if self.session is not None and self._seekable:
-            self.session.seek(Fraction(max(0.0, seconds)).limit_denominator(100_000))
-
-    def jump(self, seconds: float) -> None:
-        """Go forward, or back, by a time."""
-        self.seek(min(self.shown_s + seconds, self._last_s))
-
-    def seek_end(self) -> None:
-        """Go to the last frame of the file, or the last image of the folder."""
-        if self._last_s < inf:
-            self.seek(self._last_s)
-
-    @property
-    def _last_s(self) -> float:
-        """A time at which the last frame is shown, seconds; infinite where the length is not known."""
-        info = self.info
-        return inf if info is None or info.duration_s is None else max(0.0, float(info.duration_s) - _SHORT_S)
-
-    def set_loop(self, loop: bool) -> None:
-        """Sets whether files start again at their end; remembered."""
-        self._apply_loop(loop)
-        self._settings.set("source", "loop", loop)
 
     def rest(self, resting: bool) -> None:
         """Have the detector rest, unless alarms go by it, or take up its work again."""
@@ -209,6 +164,7 @@ class LiveController(LiveSignals):
         """Stop for good, waiting at most ``deadline_s``; False when a thread was left behind."""
         session, bridge = self.session, self.bridge
         self.session = self.bridge = None
+        self.playback.begin(None)
         if bridge is not None:
             bridge.close()
         return session.stop(deadline_s) if session is not None else True
@@ -224,11 +180,6 @@ class LiveController(LiveSignals):
         return Path(self.uri) if self.uri and self.info is not None and self.info.kind == "video" else None
 
     @property
-    def is_paused(self) -> bool:
-        """Returns whether the source is paused."""
-        return self.session is not None and self.session.state is LiveState.PAUSED
-
-    @property
     def model(self) -> ModelReady | None:
         """The model that runs; None while none does."""
         return self._running.present
@@ -237,16 +188,6 @@ class LiveController(LiveSignals):
     def loading(self) -> str:
         """Name of the model being loaded; "" for none."""
         return self._running.loading
-
-    at_end = False
-    """Whether the source stands still because it has been played to its end."""
-
-    shown_s = 0.0
-    """Time of the frame last shown, seconds."""
-
-    @property
-    def _seekable(self) -> bool:
-        return self.info is not None and self.info.seekable
 
     # From the session
 
@@ -258,20 +199,17 @@ class LiveController(LiveSignals):
         result = session.results.take(0)
         bridge.drain()  # a frame never comes before the event that announces its source
         if result is not None:
-            shown_s = float(result.frame.pts_s or 0)
-            self.at_end = self.at_end and shown_s == self.shown_s  # the last frame may come again, with its boxes
-            self.shown_s = shown_s
+            self.playback.note_shown(result)
             self.frame.emit(result)
 
     def _on_event(self, event: LiveEvent) -> None:
         self._running.handle(event)
+        self.playback.handle(event)
         match event:
-            case StateChanged(state):
-                self._state_changed(state)
             case SourceReplaced(uri):
                 self._begin(uri)
-                if self.session is not None:
-                    self.session.set_loop(self.looping)
+                # What was chosen while it was being opened went to the source before.
+                self.playback.apply_loop(self.playback.looping)
             case ReplacementFailed(uri, message, hint, error):
                 if uri == self.awaited:
                     self._refuse(message, hint)
@@ -291,30 +229,22 @@ class LiveController(LiveSignals):
                 self.trouble.emit("info", "note", message, "")
             case DetectorTrouble(message, hint):
                 self.trouble.emit("warning", "detector", message, hint)
-            case Ended():
-                self.at_end = True
-                self.paused.emit(True)
-                self.live.emit(False)
 
     def _begin(self, uri: str) -> None:
         """A source is the present one from now on, open or not."""
         if uri == self.awaited:
             self.awaited = ""
-        self.info, self.uri, self.shown_s, self.at_end = None, uri, 0.0, False
+        self.info, self.uri = None, uri
         self.tap = self._next_tap
+        self.playback.begin(self.session)
         self.opening.emit(uri)
-        self._note_loop(self.is_sample or self._settings.current.source.loop)
+        self.playback.note_loop(self.is_sample or self._settings.current.source.loop)
 
     def _refuse(self, message: str, hint: str) -> None:
         """The present source goes on in place of the one that was asked for."""
         self.refused, self.awaited = self.awaited, ""
         goes_on = f"{self.info.name} stays open." if self.info is not None else ""
         self.trouble.emit("error", "refused", message, f"{hint} {goes_on}".strip())
-
-    def _state_changed(self, state: LiveState) -> None:
-        self.at_end = self.at_end and state is LiveState.PAUSED
-        self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
-        self.live.emit(state is LiveState.RUNNING)
 
     def _model_failed(self, message: str, hint: str) -> None:
         self.trouble.emit("error", "model", message, hint)
@@ -329,23 +259,14 @@ class LiveController(LiveSignals):
             if not self._running.reverting:
                 session.switch_model(settings.model)
         elif (section, name) == ("source", "loop"):
-            self._apply_loop(settings.source.loop)
+            self.playback.apply_loop(settings.source.loop)
         elif section == "source" and name in _REOPENING and self.uri.startswith("camera:"):
             self.open(self.uri)
         else:
             apply_setting(session, settings, section, name)
 
-    def _apply_loop(self, loop: bool) -> None:
-        self._note_loop(loop)
-        if self.session is not None:
-            self.session.set_loop(loop)
-
-    def _note_loop(self, loop: bool) -> None:
-        self.looping = loop
-        self.loop_changed.emit(loop)
-
     def _forget(self) -> None:
         self._running.forget()
+        self.playback.begin(None)
         self.info = None
         self.uri = self.awaited = self.refused = ""
-        self.shown_s = 0.0

@@ -17,9 +17,6 @@ class LiveSignals(QObject):
     opened = Signal(object)
     """SourceInfo."""
     closed = Signal()
-    paused = Signal(bool)
-    live = Signal(bool)
-    """Whether frames come from a running camera or stream."""
     model_loading = Signal(str)
     model_ready = Signal(object)
     """ModelReady."""
@@ -33,5 +30,3 @@ class LiveSignals(QObject):
     """``ExplainedError``: the failure of which ``trouble`` has just told."""
     resolved = Signal(str)
     """Topic of a trouble that is over."""
-    loop_changed = Signal(bool)
-    """Whether a file starts again at its end."""

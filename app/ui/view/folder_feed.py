@@ -59,7 +59,7 @@ class FolderFeed(QObject):
         info = self._controller.info
         if info is not None and info.kind == "folder" and info.fps:
             # The middle of its time: rounding never leads to its neighbour.
-            self._controller.seek(float((number + Fraction(1, 2)) / info.fps))
+            self._controller.playback.seek(float((number + Fraction(1, 2)) / info.fps))
 
 
 def _images_of(folder: Path) -> Sequence[Path]:

@@ -46,7 +46,7 @@ class NoticeFeed(QObject):
         self.notice: NoticePlate = view.notice
         self.notice.pressed.connect(self._pressed)
         controller.frame.connect(self._frame_shown)
-        controller.paused.connect(self._look_again)
+        controller.playback.paused.connect(self._look_again)
         controller.opening.connect(self._forget)
         controller.closed.connect(self._forget)
         controller.model_loading.connect(self._forget)
@@ -102,7 +102,7 @@ class NoticeFeed(QObject):
     @property
     def _is_still(self) -> bool:
         info = self._controller.info
-        return self._controller.is_paused or (info is not None and info.kind == "image")
+        return self._controller.playback.is_paused or (info is not None and info.kind == "image")
 
     @cached_property
     def _better(self) -> str:

@@ -51,6 +51,17 @@ class PlaybackBar(QFrame):
         self.time.setTextFormat(Qt.TextFormat.PlainText)
         self.live = QLabel("LIVE")
         self.live.setObjectName("live")
+        self._lay_out()
+        self.play.clicked.connect(self.play_toggled)
+        self.back.clicked.connect(self._step_back)
+        self.forward.clicked.connect(self._step_forward)
+        self.loop.toggled.connect(self._loop_toggled)
+        self.slider.valueChanged.connect(self._moved)
+        theme.changed.connect(self._apply_theme)
+        self._apply_theme()
+        self.hide()
+
+    def _lay_out(self) -> None:
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 0, 12, 0)  # the slider takes the whole height
         row.setSpacing(4)
@@ -66,14 +77,6 @@ class PlaybackBar(QFrame):
         row.addWidget(self.loop)
         self._stretch = QWidget()
         row.addWidget(self._stretch, 1)
-        self.play.clicked.connect(self.play_toggled)
-        self.back.clicked.connect(self._step_back)
-        self.forward.clicked.connect(self._step_forward)
-        self.loop.toggled.connect(self._loop_toggled)
-        self.slider.valueChanged.connect(self._moved)
-        theme.changed.connect(self._apply_theme)
-        self._apply_theme()
-        self.hide()
 
     def set_source(self, info: SourceInfo) -> None:
         """Offer what this source can do."""

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from app.ui.services.background import Background
 from app.ui.view.analysis_strip import AnalysisStrip
 from app.ui.view.film_strip import FilmStrip
+from app.ui.view.live_sign import LiveSign
 from app.ui.view.playback_bar import PlaybackBar
 from app.ui.view.start_page import StartPage
 from app.ui.view.timeline import Timeline
@@ -26,6 +27,7 @@ class Stage(QWidget):
         super().__init__()
         self.start = StartPage(theme, has_sample)
         self.view = VideoView()
+        self.sign = LiveSign(self.view)
         self.playback = PlaybackBar(theme)
         self.timeline = Timeline(theme)
         self.strip = FilmStrip(theme, background)
@@ -68,12 +70,14 @@ class Stage(QWidget):
             over: What messages lie over instead, since they need the room; None for the view.
         """
         self.view.notice.covered = width
+        self.sign.set_covered(width)
         self._banner.lie_over(over or self._middle)
         self.view.rearranged.emit()
 
     def set_fullscreen(self, full: bool) -> None:
         """Lay the playback bar over the view on a full screen, and show it only while the mouse moves."""
         self._full = full
+        self.sign.allow(full)  # there is no status bar to say it
         for below in (self.timeline, self.strip, self.analysis):
             below.allow(not full)
         self.view.notice.inset = self.playback.sizeHint().height() if full else 0

@@ -116,6 +116,10 @@ class StartPage(QScrollArea):
         self.camera.clicked.connect(self.open_camera)
         self.file.clicked.connect(self.open_file)
         self.sample.clicked.connect(self.open_sample)
+        self._lay_out()
+        theme.changed.connect(self._fill_recent)
+
+    def _lay_out(self) -> None:
         body = QWidget()
         outer = QHBoxLayout(body)
         outer.setContentsMargins(_MARGIN, 20, _MARGIN, 20)
@@ -142,7 +146,6 @@ class StartPage(QScrollArea):
         self._box.addLayout(self._recent_box)
         self._box.addStretch(3)
         self.setWidget(body)
-        theme.changed.connect(self._fill_recent)
 
     def set_recent(self, uris: tuple[str, ...]) -> None:
         """List the remembered sources, newest first."""

@@ -48,6 +48,8 @@ _THICKER = 1.5  # times the line, of the box that is spoken of
 class VideoView(ZoomView):
     """Shows one frame with its boxes: letterboxed, or zoomed."""
 
+    received = Signal(object)
+    """``FrameResult`` that is shown from now on, also where the window is minimised and nothing is painted."""
     painted = Signal(object)
     """``FrameResult`` that is on the screen for the first time."""
     filtered = Signal()
@@ -96,6 +98,7 @@ class VideoView(ZoomView):
         if self._overlay.show_trails:
             self._trails.add(self.shown)
         self._lay_frame(result.frame.width, result.frame.height)
+        self.received.emit(result)
 
     def clear(self) -> None:
         """Show nothing; the next source begins unzoomed, with nothing pinned."""

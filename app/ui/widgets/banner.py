@@ -55,11 +55,19 @@ class Banner(QFrame):
         self._close.setToolTip("Dismiss (Esc)")
         self._close.setAccessibleName("Dismiss")
         self._close.clicked.connect(self._leave)
+        self._row = self._lay_out()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._leave)
+        theme.changed.connect(self._apply_theme)
+        self.hide()
+
+    def _lay_out(self) -> QHBoxLayout:
         words = QVBoxLayout()
         words.setSpacing(1)
         words.addWidget(self._message)
         words.addWidget(self._hint)
-        row = self._row = QHBoxLayout(self)
+        row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(12)
         row.addWidget(self._icon)
@@ -67,11 +75,7 @@ class Banner(QFrame):
         row.addWidget(self._other)
         row.addWidget(self._button)
         row.addWidget(self._close)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._leave)
-        theme.changed.connect(self._apply_theme)
-        self.hide()
+        return row
 
     def tell(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from app.ui.events.event_rows import CLIP, EVENT
 from app.ui.services.live_session import Session
 from detector.detections import Candidates
 from detector.runtime.base import ImageBGR
-from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk
+from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk, make_frame
 from tests.support.steady_detector import FakeDetector
 from tests.support.web_hook import Web
 from tools.fixtures.coded_images import coded_image, read_frame_index
@@ -280,6 +281,32 @@ def test_another_source_is_not_armed(place: Place) -> None:
         assert place.status == ""
 
 
+def test_a_camera_is_encoded_once_for_its_recording_and_its_clips(qtbot: QtBot, tmp_path: Path) -> None:
+    settings = Settings(recording=RecordingSettings(folder=str(tmp_path / "kept")))
+    with desk(qtbot, tmp_path, settings) as table:
+        armed_over(table, Rule("seen", ("person",), snapshot=False, ways=NOTHING))
+        table.qtbot.waitUntil(lambda: table.window.alarms.arming.keeps_clips, timeout=PATIENCE_MS)
+        record = table.window.actions_by_name["record"]
+        record.trigger()
+
+        def growing() -> bool:
+            """Another frame, until there is a file."""
+            table.controller.tap.frame(make_frame())
+            return len([*tmp_path.glob("kept/*.mp4.part")]) == 1
+
+        table.qtbot.waitUntil(growing, timeout=PATIENCE_MS)
+        names = [thread.name for thread in threading.enumerate()]
+        assert (names.count("ssdv-record"), names.count("ssdv-record-encode")) == (2, 1)
+        record.trigger()
+        table.window.actions_by_name["arm"].trigger()
+        table.controller.tap.frame(make_frame())
+        table.qtbot.waitUntil(
+            lambda: "ssdv-record-encode" not in {thread.name for thread in threading.enumerate()}, timeout=PATIENCE_MS
+        )
+        table.qtbot.waitUntil(lambda: not table.background.busy, timeout=PATIENCE_MS)
+    assert len([*tmp_path.glob("kept/*.mp4")]) == 1
+
+
 # -- when it can be armed -------------------------------------------------------------------------------------------
 
 
@@ -323,9 +350,9 @@ def test_while_it_is_armed_the_detector_does_not_rest_and_a_pause_is_said(table:
     table.qtbot.waitUntil(lambda: alarms.arming.armed)
     table.controller.rest(True)
     assert ("rest", True) not in table.session.calls
-    table.controller.toggle_pause()
+    table.controller.playback.toggle_pause()
     table.qtbot.waitUntil(lambda: "paused" in status.shown()["alarms"])
-    table.controller.toggle_pause()
+    table.controller.playback.toggle_pause()
     table.qtbot.waitUntil(lambda: "paused" not in status.shown()["alarms"])
     table.window.actions_by_name["arm"].trigger()
     assert not alarms.arming.armed

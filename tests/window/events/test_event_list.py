@@ -145,7 +145,7 @@ def test_a_click_goes_there_plays_to_the_end_and_draws_the_path(table: Desk, vid
     panel = panel_of(table, video)
     session = table.session
     session.enter(LiveState.PAUSED)
-    table.qtbot.waitUntil(lambda: table.controller.is_paused)
+    table.qtbot.waitUntil(lambda: table.controller.playback.is_paused)
     index = panel.list.events.index(1)
     QTest.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=panel.list.visualRect(index).center())
     assert [name for name in session.names() if name in ("seek", "resume")] == ["seek", "resume"]
@@ -273,6 +273,6 @@ def test_the_panel_of_settings_is_one_tab_away(table: Desk, video: Path) -> None
     assert side.page is table.window.events.panel
     side.tabs.setCurrentIndex(0)
     assert table.window.panel.isVisible()
-    table.window.toggle_panel()
+    table.window.body.toggle_panel()
     table.window.actions_by_name["events"].trigger()
     assert table.window.events.panel.isVisible()

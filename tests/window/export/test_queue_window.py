@@ -59,7 +59,7 @@ def test_quitting_asks_once_and_cancels(table: Desk, tmp_path: Path, monkeypatch
     job = table.queued.get("a.mp4")
     assert job.started.wait(20)
     answers = [False, True]
-    monkeypatch.setattr("app.ui.main_window.confirmed", lambda *_a, **_k: answers.pop(0))
+    monkeypatch.setattr("app.ui.export.export_windows.confirmed", lambda *_a, **_k: answers.pop(0))
     table.window.close()
     assert table.window.isVisible()
     assert not job.cancelled

@@ -134,7 +134,7 @@ def test_paused_it_is_said_at_once_and_a_threshold_acts_on_it(table: Desk) -> No
     _give(table, WEAK, 0)
     notice = table.window.stage.view.notice
     assert not notice.isVisible()
-    table.controller.toggle_pause()
+    table.controller.playback.toggle_pause()
     table.qtbot.waitUntil(notice.isVisible)
     table.settings.set("detection", "threshold", 0.3)
     assert not notice.isVisible()

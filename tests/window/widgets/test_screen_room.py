@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
 from app.core.settings import Settings
+from app.ui.widgets.screen_room import place_of
 from tests.support.qt_checks import settle
 from tests.support.qt_fakes import desk
 
@@ -29,7 +30,7 @@ def test_windows_leave_room_for_their_frames(
         before = QMainWindow()
         qtbot.addWidget(before)
         before.resize(1240, 780)
-        geometry = bytes(before.saveGeometry().toBase64().data()).decode("ascii")
+        geometry = place_of(before)
         settings = replace(settings, window=replace(settings.window, geometry=geometry))
     monkeypatch.setattr(QScreen, "availableSize", lambda _screen: screen)
     with desk(qtbot, tmp_path, settings) as table:

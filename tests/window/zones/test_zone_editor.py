@@ -289,14 +289,14 @@ def test_the_panel_comes_and_goes_with_the_drawing(table: Desk, qtbot: QtBot) ->
     table.give(make_result(make_candidates()))
     table.qtbot.waitUntil(lambda: table.scenes.loaded)
     window.resize(1000, 700)
-    window.toggle_panel()
-    assert not window.split.panel_open
+    window.body.toggle_panel()
+    assert not window.body.split.panel_open
     window.actions_by_name["zones"].trigger()
     assert window.zones.editor.panel.isVisible()
     assert window.zones.editor.bar.isVisible()
     window.actions_by_name["zones"].trigger()
-    assert not window.split.panel_open
-    window.toggle_panel()
+    assert not window.body.split.panel_open
+    window.body.toggle_panel()
     assert window.panel.isVisible()
     assert not window.zones.editor.bar.isVisible()
 
@@ -339,7 +339,7 @@ def test_no_notice_lies_over_what_is_drawn_on(table: Desk, editor: ZoneEditor) -
     table.settings.set("detection", "threshold", 0.95)
     notice = table.window.stage.view.notice
     table.session.enter(LiveState.PAUSED)
-    table.qtbot.waitUntil(lambda: table.controller.is_paused)
+    table.qtbot.waitUntil(lambda: table.controller.playback.is_paused)
     assert not notice.isVisible()
     editor.end()
     assert notice.isVisible()

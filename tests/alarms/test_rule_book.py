@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.alarms.rules import Began, Rule, RuleBook, Sighting, Signal
+from app.core.alarms.rule_book import RuleBook
+from app.core.alarms.rules import Began, Rule, Sighting, Signal
 from tests.support.literal_rules import Told, absent_events, seen_events
 
 CLASSES, ZONES = ("person", "dog", "cat"), ("door", "path")

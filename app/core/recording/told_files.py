@@ -1,0 +1,85 @@
+"""Begins, ends and gives up the files of a recorder, and tells it. Owned by the recorder."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.core.media.packets import MediaFormat
+from app.core.recording.folder import DATA_SUFFIX, finish_interrupted, finish_left, keep_within, recording_stem
+from app.core.recording.recording_file import RecordingFile
+from app.core.recording.reports import FileBegun, FileFinished, Kind, RecorderPlan, RecorderReport
+
+log = logging.getLogger(__name__)
+
+_S = 1_000_000_000
+
+
+class ToldFiles:
+    """The files of one source.
+
+    Args:
+        plan: Where they go, and how much of them stays.
+        tell: Told what happens to them.
+    """
+
+    def __init__(self, plan: RecorderPlan, tell: Callable[[RecorderReport], None]) -> None:
+        self._plan, self._tell = plan, tell
+        pairs: list[tuple[Path | None, Kind]] = [(plan.folder, "recording"), (plan.clips, "clip")]
+        self._folders: list[tuple[Path, Kind]] = [(folder, kind) for folder, kind in pairs if folder is not None]
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where files go."""
+        return [folder for folder, _ in self._folders]
+
+    def finish_interrupted(self) -> None:
+        """Finishes what an earlier run left."""
+        for folder, kind in self._folders:
+            try:
+                for path in finish_interrupted(folder):
+                    self._tell(FileFinished(path, kind, 0, 0.0))
+            except AppError as error:
+                log.warning("%s", error.message)
+
+    def begin(self, folder: Path, name: str, media: MediaFormat, from_ns: int, kind: Kind) -> RecordingFile:
+        """Begins a file.
+
+        Args:
+            folder: Where.
+            name: What it is called, before the time.
+            media: What comes.
+            from_ns: When its first packet arrived, as of ``MediaPacket.arrived_ns``.
+            kind: What it is.
+
+        Raises:
+            AppError: It cannot be written.
+        """
+        began = datetime.fromtimestamp(time.time() - (time.monotonic_ns() - from_ns) / _S)
+        file = RecordingFile(recording_stem(folder, name, began), media, self._plan.title)
+        self._tell(FileBegun(file.path, kind))
+        return file
+
+    def finished(self, path: Path, kind: Kind, began_ns: int, seconds: float, events: tuple[int, ...] = ()) -> None:
+        """Tells that a file is whole, and makes room for others."""
+        self._tell(FileFinished(path, kind, began_ns, seconds, events))
+        keep_within(path.parent, self._plan.limits, time.time())
+
+    def give_up(self, file: RecordingFile, kind: Kind, began_ns: int, events: tuple[int, ...] = ()) -> None:
+        """Ends a file, and what lies beside it, as they are: the disk lets nothing more be written."""
+        file.abandon()
+        self._finish_left(file.path, kind, began_ns, float(file.seconds), events)
+        if kind == "recording":
+            self._finish_left(file.path.with_suffix(DATA_SUFFIX), kind, 0, 0.0, ())
+
+    def _finish_left(self, target: Path, kind: Kind, began_ns: int, seconds: float, events: tuple[int, ...]) -> None:
+        """Finishes this file alone: other recorders may write to its folder."""
+        try:
+            for path in finish_left([target]):
+                self._tell(FileFinished(path, kind, began_ns, seconds, events))
+        except AppError as error:
+            log.warning("%s", error.message)
