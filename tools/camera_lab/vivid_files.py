@@ -15,7 +15,7 @@ from tools.watch_hour.evidence import Line, Shown
 
 
 class VividCamera:
-    """A ``GeneratedCamera`` of which only what it sent is asked.
+    """As much of a ``GeneratedCamera`` as its check asks for: what it sent.
 
     Args:
         folder: Where ``watch_program`` wrote down what came.

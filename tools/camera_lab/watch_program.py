@@ -39,7 +39,7 @@ class Arrivals:
     def __init__(self, text: ClockText, came: TextIO, dropped: TextIO) -> None:
         self._text, self._came, self._dropped = text, came, dropped
         self._stream, self._last = 0, 0
-        self._make, self._encode = camera.frame_from_bgr, FrameEncoder.frame
+        self._make, self._encode = base.frame_from_bgr, FrameEncoder.frame
 
     def frame(self, image: ImageBGR, index: int, pts_s: None, captured_ns: int) -> Frame:
         """As ``frame_from_bgr``, on the camera's thread."""
