@@ -177,7 +177,9 @@ class Trial:
         read = files_reader(self._folder, camera, lines)
         with patch.object(check, "frames_of", read):
             around_s = BEFORE_S, AFTER_S
-            VividCheck(cast(GeneratedCamera, camera), lines, looked, self._clock, around_s, self._full_s, figures).check()
+            VividCheck(
+                cast(GeneratedCamera, camera), lines, looked, self._clock, around_s, self._full_s, figures
+            ).check()
         for wrong in figures.wrong:
             print(f"LAB wrong: {wrong}")
         for line in self._lines:

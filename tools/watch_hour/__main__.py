@@ -29,7 +29,7 @@ from tools.watch_hour.check import CameraCheck, Figures
 from tools.watch_hour.clock import SetClock
 from tools.watch_hour.disk import SmallDisk
 from tools.watch_hour.evidence import Line, read_log
-from tools.watch_hour.hls_camera import HlsCamera
+from tools.watch_hour.hls_camera import HlsCamera, HlsCheck
 from tools.watch_hour.program import LABEL, MODEL
 from tools.watch_hour.resources import Usage, UsageWatch, growth, usage_text
 from tools.watch_hour.script import play, steps
@@ -166,7 +166,8 @@ def _check(
             line for line in program.lines if line.data.get("source") == source and line.data.get("what") != "gone"
         ]
         around_s = (BEFORE_S, AFTER_S)
-        CameraCheck(camera, lines, looked.get(camera.number, []), clock, around_s, full_s, figures).check()
+        check = HlsCheck if isinstance(camera, HlsCamera) else CameraCheck
+        check(camera, lines, looked.get(camera.number, []), clock, around_s, full_s, figures).check()
     figures.wrong += [f"{path.name} is left unfinished" for path in program.files.rglob("*.part")]
     figures.wrong += [f"{text}" for text in program.errors.read_text().splitlines() if "Traceback" in text]
 

@@ -8,12 +8,14 @@ import threading
 import time
 from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import takewhile
 from pathlib import Path
 
 import av
 import numpy as np
 
 from tools.watch_hour.cameras import SIZES, free_port
+from tools.watch_hour.check import CameraCheck
 from tools.watch_hour.picture import Picture
 
 _PIECE_S = 1.0
@@ -22,7 +24,11 @@ _PLAYLIST = "live.m3u8"
 
 
 class HlsCamera:
-    """H.264 in segments of MPEG-TS; the times are those of its frames, counted from the encoder's start."""
+    """H.264 in segments of MPEG-TS; its times count from the encoder's start.
+
+    Attributes:
+        keys: Numbers of the key frames.
+    """
 
     def __init__(self, number: int, fps: int = 10) -> None:
         self.number, self.fps = number, fps
@@ -33,6 +39,7 @@ class HlsCamera:
         self._threads: list[threading.Thread] = []
         self._flow, self._ending, self._resized = threading.Event(), threading.Event(), threading.Event()
         self._next = 0
+        self.keys: set[int] = set()
         self.url = f"http://127.0.0.1:{self._port}/{_PLAYLIST}"
         self.plug_in()
 
@@ -106,12 +113,31 @@ class HlsCamera:
                 image = np.frombuffer(picture.frame(self._next), np.uint8).reshape(size[1], size[0], 3)
                 frame = av.VideoFrame.from_ndarray(image, "bgr24")
                 frame.pts, frame.time_base = count, Fraction(1, self.fps)
+                packets = stream.encode(frame)
+                if any(packet.is_keyframe for packet in packets):
+                    self.keys.add(self._next)
                 self._next += 1
-                output.mux(stream.encode(frame))
+                output.mux(packets)
                 if self._resized.is_set():
                     self._resized.clear()
                     self._sizes.reverse()
                     return
+
+
+class HlsCheck(CameraCheck):
+    """Knows which frames no recording can have.
+
+    FFmpeg gives the last frames of a segment with the next one. Where the connection is lost meanwhile, they are the
+    first ones of the next connection, whose packets are copied from a key frame on.
+    """
+
+    def _torn(self, first: int, last: int) -> int:
+        assert isinstance(self._camera, HlsCamera)
+        keys, torn = self._camera.keys, super()._torn(first, last)
+        for part in self._parts:
+            before = takewhile(lambda each: each.index not in keys, part)
+            torn += sum(first <= each.index <= last for each in before)
+        return torn
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -232,7 +232,9 @@ class StreamSource:
         begun_ns = time.monotonic_ns()
         try:
             self._decoded.extend(frame for frame in self._decoder.decode(packet) if frame.pts not in self._replayed)
-            if self._tap is not None and packet.pts not in self._replayed:
+            if self._tap is not None and packet.pts in self._replayed:
+                self._tap.replayed(packet)
+            elif self._tap is not None:
                 self._tap.take(packet, self._came_ns(begun_ns))
         except av.FFmpegError:
             log.debug("a damaged packet was skipped")
@@ -251,7 +253,7 @@ class StreamSource:
     def _note_replay(self, packet: av.Packet[av.VideoStream]) -> None:
         if self._replays is None or packet.pts is None or not packet.size:
             return
-        if self._replays.is_replay(packet.pts, bytes(packet)):
+        if self._replays.is_replay(packet.pts, bytes(packet), packet.is_keyframe):
             self._replayed.add(packet.pts)
 
     def _demux(self) -> Iterator[av.Packet[Any]]:
