@@ -194,36 +194,3 @@ def test_the_rate_limit_lets_a_burst_through_and_then_some() -> None:
     assert [limit.allows(at) for at in (1.0, 2.0, 3.0, 4.5, 100.0, 100.0, 100.0, 100.0)] == [
         False, True, False, True, True, True, True, False
     ]  # fmt: skip
-
-
-# -- MQTT -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_broker_is_told_where_to_find_it_and_what_it_is() -> None:
-    pytest.importorskip("paho.mqtt.client", reason="the extra mqtt is not installed")
-    from app.core.alarms.mqtt import MqttAction
-    from tests.support.mqtt_broker import MqttBroker
-
-    with MqttBroker() as broker:
-        action = MqttAction(f"mqtt://jane:{SECRET}@127.0.0.1:{broker.port}/home/cams")
-        action.send(message())
-        action.send(message(moment="ended"))
-    topics = [topic for topic, _, _ in broker.published]
-    base = "home/cams/door/person_in_door"
-    config = "homeassistant/binary_sensor/ssd_viewer_door_person_in_door/config"
-    assert topics == [config, f"{base}/event", f"{base}/state", f"{base}/event", f"{base}/state"]
-    assert [content for topic, content, _ in broker.published if topic.endswith("state")] == [b"ON", b"OFF"]
-    announced = json.loads(broker.published[0][1])
-    assert (announced["state_topic"], announced["json_attributes_topic"]) == (f"{base}/state", f"{base}/event")
-    assert broker.published[0][2]
-    assert json.loads(broker.published[1][1])["label"] == "person"
-    assert all(SECRET.encode() in login for login in broker.logins)
-
-
-def test_a_broker_that_is_not_there_is_said_without_the_address() -> None:
-    pytest.importorskip("paho.mqtt.client", reason="the extra mqtt is not installed")
-    from app.core.alarms.mqtt import MqttAction
-
-    with pytest.raises(AlarmError) as raised:
-        MqttAction(f"mqtt://jane:{SECRET}@127.0.0.1:1/x").send(message())
-    assert not any(part in str(raised.value) for part in (SECRET, "127.0.0.1", "jane"))

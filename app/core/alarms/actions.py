@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from app.core.alarms.message import AlarmMessage, check_placeholders
+from app.core.alarms.message import READY, AlarmMessage, check_placeholders
 from app.core.errors import AppError
 
 COMMAND_LIMIT_S = 60.0
@@ -144,7 +144,7 @@ class PostAction:
 
     def wants(self, message: AlarmMessage) -> bool:
         """See ``Action``."""
-        return True
+        return message.moment != READY
 
     def send(self, message: AlarmMessage) -> None:
         """See ``Action``."""

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from app.core.alarms.actions import Action, AlarmError
-from app.core.alarms.message import AlarmMessage
+from app.core.alarms.message import READY, AlarmMessage
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class _Line:
             return
         with self._changed:
             full = len(self._waiting) >= _MAX_WAITING
-            if full or not self._limit.allows(time.monotonic()):
+            if full or (message.moment != READY and not self._limit.allows(time.monotonic())):
                 self._left_out += 1
                 if self._left_out == 1:
                     self._say(f"{self._action.name} is told only some of the events: there are too many.")

@@ -11,6 +11,7 @@ from typing import Any
 from app.core.errors import AppError
 
 PLACEHOLDERS = ("label", "time", "clip", "snapshot", "source")
+READY = "ready"
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 
 
@@ -26,7 +27,7 @@ class AlarmMessage:
         snapshot: Path of the picture; "" for none.
         clip: Path of the clip; "" while there is none.
         data: The event as JSON has it.
-        moment: "began", "ended" or "clip".
+        moment: "began", "ended" or "clip"; ``READY`` when watching begins, for ways that keep a state.
         ways: By which ways it is told, by ``Action.key``; None for all there are.
     """
 

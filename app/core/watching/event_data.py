@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from app.core.alarms.message import AlarmMessage
+from app.core.alarms.message import READY, AlarmMessage
 from app.core.alarms.rules import Rule, WatchEvent
 from app.core.recording.reports import FileFinished
 from app.core.records.frame_record import plain
@@ -55,6 +55,12 @@ def clip_data(source: str, file: FileFinished) -> dict[str, Any]:
         "seconds": round(file.seconds, 3) if file.began_ns else None,
         **({"events": list(file.events)} if file.kind == "clip" else {}),
     }
+
+
+def ready_message(source: str, rule: Rule) -> AlarmMessage:
+    """Returns the message that watching by ``rule`` begins."""
+    now = wall_time(time.monotonic())
+    return AlarmMessage(source, rule.name, now, source, "", "", {"rule": rule.name}, READY, rule.ways)
 
 
 def message_of(data: dict[str, Any], rule: Rule) -> AlarmMessage:

@@ -21,7 +21,7 @@ from app.core.recording.drawn import DrawnFrames
 from app.core.recording.recorder import Recorder
 from app.core.recording.reports import ClipFailed, FileFinished, RecorderReport, RecordingPaused, RecordingResumed
 from app.core.settings import DetectionSettings
-from app.core.watching.event_data import clip_data, event_data, message_of
+from app.core.watching.event_data import clip_data, event_data, message_of, ready_message
 from app.core.watching.request import WatchRequest
 from app.core.watching.snapshots import save_event_snapshot
 from detector.detections import Detections
@@ -62,6 +62,8 @@ class EventKeeper:
         self._lock = threading.Lock()
         self.clips: Recorder | None = None
         self.count = 0
+        for rule in request.rules:
+            alarm(ready_message(name, rule))
 
     @property
     def next_s(self) -> float | None:
