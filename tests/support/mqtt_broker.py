@@ -11,12 +11,16 @@ _CONNECT, _PUBLISH, _DISCONNECT = 1, 3, 14
 class MqttBroker:
     """Serves while entered as a context.
 
+    Args:
+        answer: The code that every CONNECT is answered with.
+
     Attributes:
         published: (topic, content, retained), in order.
         logins: The part of each CONNECT that holds user and password.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answer: int = 0) -> None:
+        self._answer = answer
         self.published: list[tuple[str, bytes, bool]] = []
         self.logins: list[bytes] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -46,7 +50,7 @@ class MqttBroker:
             content = _exactly(connection, _length(connection))
             if kind == _CONNECT:
                 self.logins.append(content[10:])
-                connection.sendall(b"\x20\x02\x00\x00")
+                connection.sendall(bytes((0x20, 2, 0, self._answer)))
             elif kind == _PUBLISH:
                 length = int.from_bytes(content[:2], "big")
                 topic, number = content[2 : 2 + length].decode(), content[2 + length : 4 + length]

@@ -5,20 +5,24 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import zlib
+from queue import Empty, Queue
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from app.core.alarms.actions import AlarmError
-from app.core.alarms.message import AlarmMessage
+from app.core.alarms.message import READY, AlarmMessage
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
+    from paho.mqtt.reasoncodes import ReasonCode
 
 _LIMIT_S = 10.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _DISCOVERY = "homeassistant"
-_STATES = {"began": "ON", "ended": "OFF"}
+_LONGEST = 60
+_STATES = {READY: "OFF", "began": "ON", "ended": "OFF"}
 
 
 def is_installed() -> bool:
@@ -27,7 +31,7 @@ def is_installed() -> bool:
 
 
 class MqttAction:
-    """Publishes each event under TOPIC/SOURCE/RULE: its state, and all of it as JSON.
+    """Publishes each event under TOPIC/SOURCE/RULE: its state, and all of it as JSON; the state is OFF to begin with.
 
     Args:
         url: ``mqtt://`` or ``mqtts://``, then user:password@ if needed, host, port and topic.
@@ -61,8 +65,8 @@ class MqttAction:
         """See ``Action``."""
         rule = str(message.data.get("rule", "event"))
         topic = f"{self._topic}/{_slug(message.source)}/{_slug(rule)}"
-        publishing = [(f"{topic}/event", message.as_json(), False)]
-        if message.moment in _STATES:
+        publishing = [] if message.moment == READY else [(f"{topic}/event", message.as_json(), False)]
+        if message.moment in _STATES:  # kept by the broker: what is left of a program that was killed is set right
             publishing.append((f"{topic}/state", _STATES[message.moment].encode(), True))
         if topic not in self._announced:
             publishing.insert(0, self._discovery(topic, message.source, rule))
@@ -83,10 +87,13 @@ class MqttAction:
 
     def _publish(self, messages: list[tuple[str, bytes, bool]]) -> None:
         client = self._client()
+        answers: Queue[ReasonCode] = Queue()
+        client.on_connect = lambda _client, _data, _flags, reason, _properties: answers.put(reason)
         try:
             client.connect(self._host, self._port)
             client.loop_start()
             try:
+                _check_accepted(answers)
                 for topic, content, retain in messages:
                     told = client.publish(topic, content, qos=1, retain=retain)
                     told.wait_for_publish(_LIMIT_S)
@@ -113,6 +120,22 @@ class MqttAction:
         return client
 
 
+def _check_accepted(answers: Queue[ReasonCode]) -> None:
+    try:
+        reason = answers.get(timeout=_LIMIT_S)
+    except Empty:
+        raise AlarmError("The MQTT broker does not answer.") from None
+    if reason.is_failure:
+        text = str(reason).casefold()
+        raise AlarmError(f"The MQTT broker refuses to be told: {text}.", may_try_again="unavailable" in text)
+
+
 def _slug(text: str) -> str:
-    """``text`` as a level of a topic."""
-    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")[:60] or "x"
+    """Returns ``text`` as a level of a topic and as a part of Home Assistant's names, which are ASCII.
+
+    What that cannot tell from another text has a number of its own, such as zones named in Chinese.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
+    if len(plain) > _LONGEST or any(letter.isalnum() and not letter.isascii() for letter in text):
+        return f"{plain[: _LONGEST - 9]}_{zlib.crc32(text.encode()):08x}".lstrip("_")
+    return plain or "x"

@@ -21,7 +21,7 @@ from app.core.recording.drawn import DrawnFrames
 from app.core.recording.recorder import Recorder
 from app.core.recording.reports import ClipFailed, FileFinished, RecorderReport, RecordingPaused, RecordingResumed
 from app.core.settings import DetectionSettings
-from app.core.watching.event_data import clip_data, event_data, message_of
+from app.core.watching.event_data import clip_data, event_data, message_of, ready_message
 from app.core.watching.request import WatchRequest
 from app.core.watching.snapshots import save_event_snapshot
 from detector.detections import Detections
@@ -62,6 +62,8 @@ class EventKeeper:
         self._lock = threading.Lock()
         self.clips: Recorder | None = None
         self.count = 0
+        for rule in request.rules:
+            alarm(ready_message(name, rule))
 
     @property
     def next_s(self) -> float | None:
@@ -115,11 +117,15 @@ class EventKeeper:
                 self._alarm(message.with_clip(str(report.path)))
         elif isinstance(report, ClipFailed):
             for message in self._known(report.events):
-                self.trouble(f"There is no whole clip of event {message.data['id']}.", "")
+                self._tell_no_clip(message.data["id"])
         elif isinstance(report, RecordingPaused):
             self.trouble(report.message, report.hint)
         elif isinstance(report, RecordingResumed):
             self.note("Recording goes on.")
+
+    def _tell_no_clip(self, event: int) -> None:
+        said = {"message": f"There is no whole clip of event {event}.", "hint": "", "event": event}
+        self._tell({"type": "trouble", "source": self._name, **said})
 
     def _known(self, events: tuple[int, ...]) -> list[AlarmMessage]:
         with self._lock:
