@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path.cwd()))
@@ -27,7 +27,7 @@ from app.core.live import LiveState, SourceNote, SourceOpened, SourceTrouble
 from app.core.sources.base import Source, SourceLostError, SourceOptions
 from app.core.sources.cameras import list_cameras
 from app.core.sources.uri import open_source
-from tools.camera_lab import vivid
+from tools.camera_lab import loopback, vivid
 from tools.camera_lab.watch import Watched
 
 NAME = "vivid-000-vid-cap"
@@ -315,13 +315,14 @@ CHECKS: tuple[Callable[[], str], ...] = (
     a_camera_silent_from_the_start_is_said,
     a_note_reaches_the_window,
     nothing_is_left_open,
+    *loopback.checks(),
 )
 
 
-def main() -> None:
+def main(checks: Sequence[Callable[[], str]] = CHECKS) -> None:
     """Runs all checks; a failed one does not stop the rest."""
     failed = 0
-    for check in CHECKS:
+    for check in checks:
         begun = time.monotonic()
         title = check.__name__.replace("_", " ")
         try:
@@ -332,7 +333,7 @@ def main() -> None:
             traceback.print_exc()
         else:
             print(f"LAB ok     {title} ({time.monotonic() - begun:.1f} s): {seen}")
-    print(f"LAB {len(CHECKS) - failed} passed, {failed} failed")
+    print(f"LAB {len(checks) - failed} passed, {failed} failed")
 
 
 if __name__ == "__main__":
