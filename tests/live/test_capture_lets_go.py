@@ -48,7 +48,7 @@ class Listener:
         self.opened_count = 0
         self.changed = threading.Condition()
 
-    def opened(self, info: SourceInfo) -> None:
+    def opened(self, info: SourceInfo, first_index: int) -> None:
         with self.changed:
             self.opened_count += 1
             self.changed.notify_all()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from app.core.errors import AppError
+from app.core.frames import Frame
 from app.core.live import Ended, LiveState, SourceOpened, SourceTrouble
 from app.core.live import capture as capture_module
+from app.core.live.attempt_tap import AttemptTap
+from app.core.media.packets import MediaFormat, MediaPacket
 from app.core.sources.base import SeekableSource, Source, SourceLostError, SourceOptions, UnevenSource
 from app.core.sources.replays import ReplayFilter
 from app.core.sources.stream import StreamSource
@@ -64,6 +71,69 @@ def test_a_playlist_that_brings_nothing_new_is_silence_and_its_repetition_is_no_
         source = open_source(site.url("/a.m3u8"), options)
         assert 0 < read_all(source) <= RATE
         source.close()
+
+
+class Kept:
+    """A tap that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.formats: list[MediaFormat] = []
+        self.packets: list[MediaPacket] = []
+
+    def begin(self, media: MediaFormat) -> None:
+        self.formats.append(media)
+
+    def packet(self, packet: MediaPacket) -> None:
+        self.packets.append(packet)
+
+    def frame(self, frame: Frame) -> None:
+        raise AssertionError("a stream has packets")
+
+    def ended(self) -> None:
+        """Not told by a source."""
+
+
+def test_packets_count_as_come_when_their_frames_were_captured() -> None:
+    kept, begun_ns = Kept(), time.monotonic_ns()
+    with Site({"/a.m3u8": playlist(names(0, 1)), **segments(0, 1)}) as site:
+        source = open_source(site.url("/a.m3u8"), SourceOptions(open_timeout_s=10, stall_s=0.2, tap=kept))
+        assert isinstance(source, UnevenSource)
+        opened_ns, delay_ns = time.monotonic_ns(), int(source.delay_s * 1e9)
+        assert delay_ns >= 10**9
+        assert begun_ns < kept.packets[0].arrived_ns + delay_ns < opened_ns
+        read_all(source)
+        source.close()
+    arrivals = [packet.arrived_ns for packet in kept.packets]
+    assert arrivals == sorted(set(arrivals))
+
+
+def test_after_a_replay_packets_go_on_with_a_key_frame_and_no_frame_is_taken_for_a_cameras() -> None:
+    kept = Kept()
+    options = SourceOptions(open_timeout_s=10, stall_s=0.2, replays=ReplayFilter(), tap=kept)
+    pieces = [segment(number, key_first=True) for number in (0, 1)]
+    with Site({"/a.m3u8": playlist(names(0)), "/0.ts": pieces[0]}) as site:
+        source = open_source(site.url("/a.m3u8"), options)
+        first = read_all(source)
+        source.close()
+        assert 0 < first < RATE  # the last of a segment comes with the next one
+        before = len(kept.packets)
+        site.files["/0.ts"] = (pieces[0][0], pieces[0][1] + pieces[1][1])
+        tap = AttemptTap(kept, threading.Event())
+        again = 0
+        with closing(open_source(site.url("/a.m3u8"), replace(options, tap=tap))) as source:
+            while (frame := _frame(source)) is not None:
+                tap.frame(frame)
+                again += 1
+    assert first + again > len(kept.packets)  # what came before the key frame is shown alone
+    assert len(kept.formats) == 2
+    assert kept.packets[before].is_key
+
+
+def _frame(source: Source) -> Frame | None:
+    try:
+        return source.read()
+    except SourceLostError:
+        return None
 
 
 def test_an_encoder_that_began_anew_is_no_replay() -> None:
@@ -199,3 +269,14 @@ def test_replays_are_told_by_time_and_content() -> None:
     assert seen.is_replay(1, b"a")
     assert not seen.is_replay(2, b"a")
     assert not seen.is_replay(1, b"b")
+
+
+def test_what_follows_a_new_key_frame_is_new() -> None:
+    seen = ReplayFilter()
+    for pts, content, is_key in ((0, b"a wall", True), (1, b"as before", False), (2, b"as before", False)):
+        assert not seen.is_replay(pts, content, is_key)
+    seen.connected()
+    assert seen.is_replay(0, b"a wall", is_key=True)
+    assert seen.is_replay(1, b"as before")
+    assert not seen.is_replay(0, b"a door", is_key=True)  # the encoder began anew, with the same times
+    assert not seen.is_replay(1, b"as before")

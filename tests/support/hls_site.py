@@ -83,11 +83,12 @@ def playlist(names: list[str], first: int = 0, ended: bool = False) -> tuple[str
     return "application/vnd.apple.mpegurl", ("\n".join(lines + ["#EXT-X-ENDLIST"] * ended) + "\n").encode()
 
 
-def segment(number: int) -> tuple[str, bytes]:
-    """The ``number``-th second of a video, as MPEG-TS."""
+def segment(number: int, key_first: bool = False) -> tuple[str, bytes]:
+    """The ``number``-th second of a video, as MPEG-TS; with ``key_first`` only its first frame is a key frame."""
     written = io.BytesIO()
     with av.open(written, "w", format="mpegts") as container:
-        stream = container.add_stream("mpeg4", rate=RATE)
+        options = {"preset": "ultrafast", "tune": "zerolatency"} if key_first else {}
+        stream = container.add_stream("libx264" if key_first else "mpeg4", rate=RATE, options=options)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, RATE)
         for index in range(RATE * SEGMENT_S):

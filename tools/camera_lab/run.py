@@ -42,7 +42,7 @@ busybox cp -r /lab/. /new@INSIDE@/
 busybox cp /bin/busybox /new@INSIDE@/
 for place in proc sys dev; do busybox mount -o move /$place /new/$place; done
 export HOME=/run TMPDIR=/run PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-busybox chroot /new /bin/sh -c 'cd "$0" && exec "$@"' '@ROOT@' '@PYTHON@' tools/camera_lab/guest.py 2>&1
+busybox chroot /new /bin/sh -c 'cd "$0" && exec "$@"' '@ROOT@' '@PYTHON@' tools/camera_lab/@GUEST@ 2>&1
 busybox poweroff -f
 """
 
@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Boot, show what the checks say, return 0 when all passed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--kernel", type=Path, help="folder with boot/vmlinuz-* and lib/modules/*")
-    parser.add_argument("--minutes", type=float, default=10.0, help="give up after this long")
+    parser.add_argument("--watch", action="store_true", help="put `ssd-viewer watch` to the test instead")
+    parser.add_argument("--minutes", type=float, default=15.0, help="give up after this long")
     options = parser.parse_args(arguments)
     if platform.machine() != "x86_64":
         print("only on x86-64: the machine inside runs this computer's Python", file=sys.stderr)
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     BUILD.mkdir(parents=True, exist_ok=True)
     kernel, modules = find_kernel(options.kernel)
     start_disk = BUILD / "start.cpio"
-    start_disk.write_bytes(archive(start_files(modules)))
+    start_disk.write_bytes(archive(start_files(modules, "guest_watch.py" if options.watch else "guest.py")))
     return boot(kernel, start_disk, options.minutes * 60)
 
 
@@ -120,10 +121,11 @@ def with_needs(modules: Path, wanted: Iterable[str]) -> dict[str, bytes]:
 # -- what it starts from --------------------------------------------------------------------------------------------
 
 
-def start_files(modules: Path) -> dict[str, bytes]:
-    """The files of the first file system, in memory."""
+def start_files(modules: Path, guest: str) -> dict[str, bytes]:
+    """The files of the first file system, in memory; ``guest`` is what runs inside."""
     needed = with_needs(modules, MODULES)
     init = INIT.replace("@INSIDE@", INSIDE).replace("@ROOT@", str(ROOT)).replace("@PYTHON@", sys.executable)
+    init = init.replace("@GUEST@", guest)
     busybox = shutil.which("busybox")
     assert busybox is not None
     files = {"init": init.encode(), "bin/busybox": Path(busybox).read_bytes()}

@@ -1,6 +1,6 @@
 """``python -m tools.watch_hour --minutes 10``: a scripted hour of trouble, and what ``watch`` makes of it.
 
-Two generated cameras (Motion JPEG over HTTP, and RTSP where GStreamer's server is installed) show their frames' numbers
+Generated cameras (Motion JPEG over HTTP, HLS, RTSP where GStreamer's server is installed) show their frames' numbers
 and something red that comes and goes. In every 100 s each is unplugged, frozen, resized and restarted; the disk fills
 up; and it is midnight, or the clock is set back. ``ssd-viewer watch``, a process of its own, records and keeps clips.
 Then every event that the detector saw must be there once, in one clip that plays, has each frame at its time and begins
@@ -29,12 +29,13 @@ from tools.watch_hour.check import CameraCheck, Figures
 from tools.watch_hour.clock import SetClock
 from tools.watch_hour.disk import SmallDisk
 from tools.watch_hour.evidence import Line, read_log
+from tools.watch_hour.hls_camera import HlsCamera, HlsCheck
 from tools.watch_hour.program import LABEL, MODEL
 from tools.watch_hour.resources import Usage, UsageWatch, growth, usage_text
 from tools.watch_hour.script import play, steps
 
 BEFORE_S, AFTER_S = 2.0, 1.0
-_BYTES_PER_S = 0.6  # MB of both cameras, recorded and as clips
+_BYTES_PER_S = 0.9  # MB of all cameras, recorded and as clips
 _END_S = 60.0
 
 
@@ -129,7 +130,7 @@ def watch_hour(folder: Path, seconds: float, rtsp: bool = True, segment_s: float
         segment_s: Length of a recording.
     """
     figures = Figures()
-    cameras: list[GeneratedCamera] = [HttpCamera(0), *([RtspCamera(1)] if rtsp else [])]
+    cameras: list[GeneratedCamera] = [HttpCamera(0), *([RtspCamera(1)] if rtsp else []), HlsCamera(2)]
     clock = SetClock(folder / "clock")
     (folder / "disk").mkdir()
     with SmallDisk(folder / "disk", 100 + int(seconds * _BYTES_PER_S)) as disk:
@@ -165,7 +166,8 @@ def _check(
             line for line in program.lines if line.data.get("source") == source and line.data.get("what") != "gone"
         ]
         around_s = (BEFORE_S, AFTER_S)
-        CameraCheck(camera, lines, looked.get(camera.number, []), clock, around_s, full_s, figures).check()
+        check = HlsCheck if isinstance(camera, HlsCamera) else CameraCheck
+        check(camera, lines, looked.get(camera.number, []), clock, around_s, full_s, figures).check()
     figures.wrong += [f"{path.name} is left unfinished" for path in program.files.rglob("*.part")]
     figures.wrong += [f"{text}" for text in program.errors.read_text().splitlines() if "Traceback" in text]
 

@@ -51,9 +51,15 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class SourceOpened:
-    """The source is open; also after a reconnect, when size and rate may be new."""
+    """The source is open; also after a reconnect, when size and rate may be new.
+
+    Attributes:
+        info: What it is.
+        first_index: Of its first frame; what has a lower one came before.
+    """
 
     info: SourceInfo
+    first_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

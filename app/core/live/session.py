@@ -250,7 +250,7 @@ class LiveSession:
 
     # -- from the stages --------------------------------------------------------------------------------------------
 
-    def _source_opened(self, listener: SourceListener, info: SourceInfo) -> None:
+    def _source_opened(self, listener: SourceListener, info: SourceInfo, first_index: int) -> None:
         with self._lock:
             wanted = self._sources.take_next(listener)
             if wanted is not None:
@@ -260,7 +260,7 @@ class LiveSession:
                 return
             self._info = info
             self._detection.set_smoothing(self._smoothing_of(info))
-            self._tell(SourceOpened(info))
+            self._tell(SourceOpened(info, first_index))
             transport = self._sources.transport
             if self._state in (LiveState.STARTING, LiveState.STALLED) and transport is not None:
                 self._set_state(LiveState.PAUSED if transport.paused else LiveState.RUNNING)

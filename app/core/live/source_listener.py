@@ -18,12 +18,12 @@ class SessionSide:
     """The calls by which the session hears of a source; each is told which listener speaks.
 
     Attributes:
-        opened: The source is open.
+        opened: The source is open, and so its first frame is numbered.
         failed: It ends with an error, and is not tried again.
         say: An event, and the state it leads to, None for the same.
     """
 
-    opened: Callable[[SourceListener, SourceInfo], None]
+    opened: Callable[[SourceListener, SourceInfo, int], None]
     failed: Callable[[SourceListener, ExplainedError], None]
     say: Callable[[SourceListener, LiveEvent, LiveState | None], None]
 
@@ -54,8 +54,8 @@ class SourceListener:
             if route.deliver(epoch, frame):
                 stats.captured(time.monotonic_ns())
 
-    def opened(self, info: SourceInfo) -> None:
-        self._session.opened(self, info)
+    def opened(self, info: SourceInfo, first_index: int) -> None:
+        self._session.opened(self, info, first_index)
 
     def lost(self, error: ExplainedError) -> None:
         self._session.say(self, SourceTrouble(error.message, error.hint, True, error), LiveState.STALLED)

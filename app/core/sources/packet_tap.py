@@ -38,19 +38,23 @@ class PacketTap:
         self.streams: list[Any] = [video, *([sound] if sound is not None else [])]
         self._sink = sink
         self._has_clock = container.format.name not in _CLOCKLESS
-        self._begun = self._refused = False
+        self._begun = self._refused = self._passes = False
 
     def take(self, packet: av.Packet[Any], arrived_ns: int) -> None:
         """Passes on a packet of one of ``streams``, from the first key frame on.
 
         Args:
             packet: As it came.
-            arrived_ns: ``time.monotonic_ns()`` when it was here.
+            arrived_ns: ``time.monotonic_ns()`` when it was here, or would have been if it did not come in pieces.
         """
         track = VIDEO if packet.stream.index == self.streams[0].index else SOUND
         if not packet.size or self._refused or track >= len(self.streams):
             return
-        if not self._begun and not (track == VIDEO and packet.is_keyframe and self._begin(packet)):
+        is_key = track == VIDEO and packet.is_keyframe
+        if not self._begun and not (is_key and self._begin(packet)):
+            return
+        self._passes = self._passes or is_key
+        if not self._passes:
             return
         base = packet.time_base
         self._sink.packet(
@@ -64,6 +68,11 @@ class PacketTap:
                 arrived_ns,
             )
         )
+
+    def replayed(self, packet: av.Packet[Any]) -> None:
+        """Takes a packet of the video that was passed on before: only what it says of the format."""
+        if not self._begun and not self._refused and packet.size and packet.is_keyframe:
+            self._begin(packet)
 
     def _duration_s(self, packet: av.Packet[Any], track: int) -> Fraction:
         if packet.duration:

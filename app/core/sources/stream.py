@@ -161,6 +161,7 @@ class StreamSource:
             self.stall_s = min(max(self.stall_s, _TARGETSSILENT * float(target_s or 0)), _MAX_STALL_S)
         self._clock = StreamClock((target_s or Fraction(2)) if segmented else None)
         self._told_even = False
+        self._tapped_ns = 0
         self._first: Frame | None = None
         try:
             self._first = self._next()
@@ -228,14 +229,21 @@ class StreamSource:
 
         The tap takes what is not damaged, as the last packet of a connection that broke often is.
         """
-        came_ns = time.monotonic_ns()
+        begun_ns = time.monotonic_ns()
         try:
             self._decoded.extend(frame for frame in self._decoder.decode(packet) if frame.pts not in self._replayed)
-            if self._tap is not None and packet.pts not in self._replayed:
-                self._tap.take(packet, came_ns)
+            if self._tap is not None and packet.pts in self._replayed:
+                self._tap.replayed(packet)
+            elif self._tap is not None:
+                self._tap.take(packet, self._came_ns(begun_ns))
         except av.FFmpegError:
             log.debug("a damaged packet was skipped")
-        return time.monotonic_ns() - came_ns
+        return time.monotonic_ns() - begun_ns
+
+    def _came_ns(self, moment_ns: int) -> int:
+        """Returns when a packet read at a moment counts as come: with its frame, which is shown later than it came."""
+        self._tapped_ns = max(self._tapped_ns + 1, moment_ns - int(self._clock.delay_s * 1_000_000_000))
+        return self._tapped_ns
 
     def _converted(self, raw: av.VideoFrame) -> Image:
         if self._converter is None:
@@ -245,7 +253,7 @@ class StreamSource:
     def _note_replay(self, packet: av.Packet[av.VideoStream]) -> None:
         if self._replays is None or packet.pts is None or not packet.size:
             return
-        if self._replays.is_replay(packet.pts, bytes(packet)):
+        if self._replays.is_replay(packet.pts, bytes(packet), packet.is_keyframe):
             self._replayed.add(packet.pts)
 
     def _demux(self) -> Iterator[av.Packet[Any]]:
@@ -264,7 +272,7 @@ class StreamSource:
                 if packet.stream.index == self._stream.index:
                     return packet
                 if self._tap is not None:
-                    self._tap.take(packet, time.monotonic_ns())
+                    self._tap.take(packet, self._came_ns(time.monotonic_ns()))
             raise TimeoutError
         except StopIteration:
             if self._remote is not None and self._remote.complete:

@@ -76,7 +76,8 @@ class WatchedSource:
         self._keeping = SourceKeeping(self.name, request, tell, alarm, OverlaySettings())
         self._keeper = self._keeping.events
         self._said: deque[LiveEvent] = deque()
-        self._lost_ns = 0
+        self._from_index: int | None = 0
+        self._lost = False
         self._told: set[str] = set()
         self._failures = 0
         self._was_open = False
@@ -133,7 +134,7 @@ class WatchedSource:
         result = self._results.take(self._patience_s())
         while self._said:
             self._handle(self._said.popleft())
-        if result is not None and result.frame.captured_ns > self._lost_ns:
+        if result is not None and self._from_index is not None and result.frame.index >= self._from_index:
             self._keeping.look(result)
             self.session.mark_painted(result)
         now_s = time.monotonic()
@@ -155,12 +156,13 @@ class WatchedSource:
             if event.message not in self._told:  # one line, not one for each try
                 self._told.add(event.message)
                 self._keeper.trouble(event.message, event.hint)
-            self._lost_ns = time.monotonic_ns()
-            self._keeping.lost(self._lost_ns / 1e9)
+            self._from_index, self._lost = None, True  # what is still under way came before
+            self._keeping.lost(time.monotonic())
             if not event.retrying:
                 self._give_up_for_now()
         elif isinstance(event, SourceOpened):
-            self.reconnects += bool(self._lost_ns)
+            self._from_index = event.first_index
+            self.reconnects += self._lost
             self._failures = 0
             self._was_open = True
             self._told.clear()
