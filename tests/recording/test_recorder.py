@@ -331,6 +331,17 @@ def test_a_folder_that_is_removed_is_made_anew(encoded: Kept, tmp_path: Path) ->
     assert kept == [*range(kept[0], 400)]
 
 
+def test_a_folder_that_cannot_be_made_is_said_once(encoded: Kept, tmp_path: Path) -> None:
+    (tmp_path / "r").write_text("a file in its way")
+    probe = Probe(RecorderPlan("x", tmp_path / "r", min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded)
+    probe.close()
+    (paused,) = probe.reports
+    assert isinstance(paused, RecordingPaused)
+    assert str(tmp_path / "r") in paused.message
+
+
 KINDS = pytest.mark.parametrize(
     ("source_ending", "video_codec", "sound_codec", "ending"),
     [(".mov", "mpeg4", "pcm_mulaw", ".mov"), (".mkv", "libvpx", "libopus", ".mkv"), (".mkv", "mpeg4", "aac", ".mp4")],
