@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from app.core.addresses import redact
 from app.core.errors import AppError
 from app.core.media.certificates import Certificates
+from app.core.media.stand_in import StandIn
 from app.core.media.web_client import WebClient
 
 _AVSEEK_SIZE = 0x10000
@@ -190,25 +191,6 @@ class RemoteFiles:
 
 def _is_playlist(url: str) -> bool:
     return urlsplit(url).path.lower().endswith((".m3u8", ".m3u"))
-
-
-class StandIn:
-    """A file that FFmpeg is given instead.
-
-    Args:
-        content: All of it.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        self._rest = content
-
-    def read(self, size: int) -> bytes:
-        """Returns the next bytes, ``size`` at most; none at the end."""
-        piece, self._rest = self._rest[:size], self._rest[size:]
-        return piece
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 class RemoteFile:
