@@ -43,8 +43,10 @@ def is_found_by(typed: str, name: str) -> bool:
 
 
 def find_name(name: str, names: Sequence[str]) -> int:
-    """Index of ``name`` among ``names``: as it is spelled, else spelled a little differently, else by another word
-    for the same class; -1 for none."""
+    """Returns the index of ``name`` among ``names``, -1 for none.
+
+    It is looked for as it is spelled, then spelled a little differently, then by another word for the same class.
+    """
     if name in names:
         return list(names).index(name)
     for same in (key, meaning):

@@ -52,3 +52,8 @@ class DetectorError(ExplainedError):
 
 class DeviceFailedError(DetectorError):
     """The device an engine runs on failed, or has no memory left; another may do."""
+
+
+def legible(name: str) -> str:
+    """Returns a name out of a file, fit for a message: only what can be printed, and not too much of it."""
+    return "".join(c for c in name if c.isprintable())[:60] or "without a name"

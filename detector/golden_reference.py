@@ -1,5 +1,6 @@
-"""The reference of a model: the answers of its network by OpenVINO on the CPU in float32 (by torch where there is no
-OpenVINO), and the SHA-256 of the weights that gave them.
+"""The reference of a model: its network's answers, and the SHA-256 of the weights that gave them.
+
+The answers are OpenVINO's on the CPU in float32, or torch's where there is no OpenVINO.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, legible
 
 MAX_LAYERS = 20_000
 """Largest number of layers; the largest network tried, ``everyday`` in int8, has 999."""
@@ -29,6 +29,7 @@ ELEMENT_TYPES = frozenset(
 
 _MAX_INPUTS = 1000
 _OPSET = re.compile(r"opset([1-9]\d?)")
+_ONLY = "Only detectors made of the usual layers can be used; nothing was loaded."
 
 
 class LayerRule(NamedTuple):
@@ -209,9 +210,9 @@ def _check_layer(layer: Layer) -> None:
     kind, version = layer.attributes.get("type", ""), layer.attributes.get("version", "")
     rule, opset = LAYERS.get(kind), _OPSET.fullmatch(version)
     if rule is None:
-        raise DetectorError(f"The model contains a layer of type {_shown(kind)}, which detectors do not use.", _ONLY)
+        raise DetectorError(f"The model contains a layer of type {legible(kind)}, which detectors do not use.", _ONLY)
     if opset is None or int(opset[1]) not in rule.opsets:
-        raise DetectorError(f"The model contains a {kind} of {_shown(version)}, which is not supported.", _ONLY)
+        raise DetectorError(f"The model contains a {kind} of {legible(version)}, which is not supported.", _ONLY)
     inputs, outputs = len(layer.inputs), len(layer.outputs)
     if not rule.inputs[0] <= inputs <= rule.inputs[1] or not rule.outputs[0] <= outputs <= rule.outputs[1]:
         raise _damaged(layer, f"{inputs} inputs and {outputs} outputs do not fit a {kind}")
@@ -220,7 +221,7 @@ def _check_layer(layer: Layer) -> None:
             raise _damaged(layer, f"a {kind} needs {name}")
     for name in ("element_type", "destination_type"):
         if layer.data.get(name, "f32") not in ELEMENT_TYPES:
-            raise _damaged(layer, f"{name} is {_shown(layer.data[name])}")
+            raise _damaged(layer, f"{name} is {legible(layer.data[name])}")
 
 
 def _check_edges(layers: Sequence[Layer], edges: Sequence[Mapping[str, str]]) -> None:
@@ -239,12 +240,5 @@ def _check_edges(layers: Sequence[Layer], edges: Sequence[Mapping[str, str]]) ->
         raise DetectorError("The model is damaged: an input is unconnected, or connected twice.")
 
 
-_ONLY = "Only detectors made of the usual layers can be used; nothing was loaded."
-
-
 def _damaged(layer: Layer, why: str) -> DetectorError:
-    return DetectorError(f"The model's layer {_shown(layer.attributes.get('name', '?'))} is damaged: {why}.")
-
-
-def _shown(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())[:60] or "without a name"
+    return DetectorError(f"The model's layer {legible(layer.attributes.get('name', '?'))} is damaged: {why}.")

@@ -103,6 +103,7 @@ def unpack(rows: npt.NDArray[np.float32], iou_threshold: float, capacity: int = 
 
 
 def unpack_one(image: npt.NDArray[np.float32], iou_threshold: float) -> Candidates:
+    """Returns the candidates of one image, Float32[1 + K, 7] as ``postprocess_fixed`` packs them."""
     used = image[1 : 1 + int(image[0, 0])]
     used = used[used[:, 4] > 0]
     boxes, scores, class_id, kept = used[:, :4].copy(), used[:, 4].copy(), used[:, 5].astype(np.int32), used[:, 6] > 0

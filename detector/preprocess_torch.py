@@ -131,7 +131,7 @@ Mix = Callable[[Tensor, ResizePlan, Tensor, Tensor, torch.dtype], Tensor]
 
 
 def mix(frames: Tensor, plan: ResizePlan, mean: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """Of each value of the input its four neighbours in the frame, by their shares, then normalised.
+    """Mixes for each value of the input its four neighbours in the frame by their shares, and normalises it.
 
     Args:
         frames: UInt8[B, plan.uploaded_rows, w, 3].

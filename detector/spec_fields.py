@@ -18,23 +18,30 @@ _T = TypeVar("_T")
 
 
 def fault(where: str, what: str) -> NoReturn:
-    """Raise: the field at ``where`` is as ``what`` says."""
+    """Refuse the field at ``where``.
+
+    Raises:
+        DetectorError: Always; says ``what`` is wrong.
+    """
     raise DetectorError(f"The model's description is broken: {where} {what}.")
 
 
 def integer(value: Any, where: str, low: int, high: int) -> int:
+    """Returns ``value`` if it is a whole number within these limits; else it is a ``fault``."""
     if type(value) is not int or not low <= value <= high:
         fault(where, f"must be a whole number from {low} to {high}, not {shown(value)}")
     return value
 
 
 def number(value: Any, where: str, low: float, high: float) -> float:
+    """Returns ``value`` if it is a finite number within these limits; else it is a ``fault``."""
     if type(value) not in (int, float) or not low <= value <= high or not math.isfinite(value):
         fault(where, f"must be a number from {low:g} to {high:g}, not {shown(value)}")
     return float(value)
 
 
 def text(value: Any, where: str, longest: int, *, empty: bool = True) -> str:
+    """Returns ``value`` if it is text without control characters and no longer than that; else it is a ``fault``."""
     if not isinstance(value, str):
         fault(where, f"must be text, not {shown(value)}")
     if len(value) > longest or not (value.strip() or empty):
@@ -54,12 +61,14 @@ def _range(value: Any, where: str) -> tuple[float, float]:
 
 
 def entries(value: Any, where: str, longest: int) -> list[Any]:
+    """Returns ``value`` if it is a list that is no longer than that; else it is a ``fault``."""
     if not isinstance(value, list) or len(value) > longest:
         fault(where, f"must be a list of at most {longest}")
     return value
 
 
 def shown(value: Any) -> str:
+    """Returns a value for a message, cut off where it is long."""
     text = repr(value)
     return text if len(text) <= 40 else text[:40] + "…"
 

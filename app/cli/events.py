@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -15,8 +14,10 @@ from app.cli.addresses import check_files
 from app.cli.analyse import add_analysis_flags, chosen_model, request_for
 from app.cli.annotate_queue import export_all
 from app.cli.batch_results import find_named
-from app.cli.console import Console, UsageError, table
+from app.cli.console import Console, UsageError
+from app.cli.events_text import tell_answer
 from app.cli.options import add_result_flags, fraction, names
+from app.cli.times import seconds
 from app.cli.zones import add_zones_flag, check_named, check_zones_asked, note_edges, scenes_for, zones_file
 from app.core.errors import AppError
 from app.core.thresholds import threshold_for
@@ -24,14 +25,9 @@ from app.core.thresholds import threshold_for
 if TYPE_CHECKING:
     from app.core.candidate_cache.store_facts import StoreFacts
     from app.core.events.answer import Answer
-    from app.core.events.event import Event
     from app.core.events.question import Question
     from app.core.events.scene import Scene
     from app.core.export.request import ExportRequest
-
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
-_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -84,18 +80,6 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     files.add_argument("--after", type=seconds, default=2.0, metavar="S", help="seconds a clip goes on after (2)")
     files.add_argument("--snapshots", type=Path, metavar="DIR", help="the best frame of each event, marked and clean")
     files.add_argument("--heatmap", type=Path, metavar="FILE.png", help="where objects were, over the first frame")
-
-
-def seconds(text: str) -> float:
-    """Seconds of ``10``, ``10s``, ``2m``, ``1h``, ``1:30`` or ``1:02:03.5``."""
-    lowered = text.strip().lower()
-    if ":" in lowered and (clock := _TIME.fullmatch(lowered)):
-        hours, minutes, rest = (float(part or 0) for part in clock.groups())
-        return hours * 3600 + minutes * 60 + rest
-    quantity = _QUANTITY.fullmatch(lowered)
-    if quantity is None or quantity[2] not in _UNITS:
-        raise argparse.ArgumentTypeError(f"a time such as 10s, 2m or 1:30 is wanted, not {text!r}")
-    return float(quantity[1]) * _UNITS[quantity[2]]
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -213,7 +197,7 @@ def _give(given: Answer, options: argparse.Namespace, console: Console) -> None:
 
         sys.stdout.write(events_csv(given))
     else:
-        _say(given, console)
+        tell_answer(given, console)
     if options.json is not None:
         console.give(given.as_dict(hashes))
 
@@ -253,46 +237,3 @@ def _look(options: argparse.Namespace) -> Any:
 
     video = VideoOptions(deinterlace=options.deinterlace, images_per_s=images_per_s(options))
     return Look(Fraction(str(options.before)), Fraction(str(options.after)), video=video)
-
-
-# -- words -------------------------------------------------------------------------------------------------------------
-
-
-def _say(given: Answer, console: Console) -> None:
-    several = len(given.sources) > 1
-    head = ("id", *(("video",) if several else ()), "class", "start", "end", "lasts", "still", "score", "where")
-    rows = [
-        (
-            str(source.number(event)),
-            *((source.path.name,) if several else ()),
-            event.label,
-            clock(event.start_s),
-            clock(event.end_s),
-            f"{event.duration_s:.1f} s",
-            f"{event.still_s:.1f} s",
-            f"{event.max_score:.2f}",
-            f"{_where(event)} (rejected)".lstrip() if event.id in source.rejected else _where(event),
-        )
-        for source, event in given.each()
-    ]
-    for line in table([head, *rows]) if rows else ():
-        console.say(line)
-    counted = ", ".join(f"{count} {label}" for label, count in given.counts.items()) or "none"
-    total = sum(source.total for source in given.sources)
-    console.say(f"{len(rows)} of {total} events: {counted}")
-    for name, ways in given.lines.items():
-        console.say(f"{name}: {ways['in']} in, {ways['out']} out")
-
-
-def _where(event: Event) -> str:
-    visits = [f"{visit.zone} {clock(visit.enter_s)}-{clock(visit.leave_s)}" for visit in event.zones]
-    crossings = [f"{crossing.line} {crossing.direction} {clock(crossing.time_s)}" for crossing in event.crossings]
-    return ", ".join(visits + crossings)
-
-
-def clock(time_s: float) -> str:
-    """``1:02:03.4``, the hour only where there is one."""
-    tenths = round(time_s * 10)
-    hours, minutes, rest = tenths // 36000, tenths // 600 % 60, tenths % 600
-    text = f"{minutes:02d}:{rest // 10:02d}.{rest % 10}" if hours else f"{minutes}:{rest // 10:02d}.{rest % 10}"
-    return f"{hours}:{text}" if hours else text

@@ -14,8 +14,8 @@ from app.core.workers import Worker
 _WAITING = 1000
 
 
-class JsonLines:
-    """Whoever has a line never waits for who reads it; when nobody does for long, lines are lost.
+class LineOutput:
+    """Writes lines without keeping anybody waiting; where nobody reads them for long, lines are lost.
 
     Args:
         on_gone: Called once when nobody reads any more.

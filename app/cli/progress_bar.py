@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where that is a terminal; heirs say what it counts."""
+"""A progress bar on stderr, where that is a terminal; subclasses say what it counts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, Self
 
 
 class ProgressBar:
-    """Made on entering a command's work; taken off the terminal at its end.
+    """Is drawn while a command works, and taken off the terminal at the end.
 
     Args:
         name: Before the bar.
         shown: Whether anything is drawn at all.
-        look: More of what ``tqdm`` is told.
+        look: Further arguments of ``tqdm``.
     """
 
     def __init__(self, name: str, shown: bool, **look: Any) -> None:

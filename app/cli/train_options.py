@@ -36,9 +36,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_recipe(parser)
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to train (default: auto)")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="(default: auto)")
-    parser.add_argument("--threads", type=_positive, default=2, metavar="N", help="loading threads (default: 2)")
+    parser.add_argument("--threads", type=_positive_count, default=2, metavar="N", help="loading threads (default: 2)")
     parser.add_argument(
-        "--save-minutes", type=_minutes, default=5.0, metavar="M", help="between checkpoints (default: 5)"
+        "--save-minutes", type=_positive_number, default=5.0, metavar="M", help="between checkpoints (default: 5)"
     )
     add_result_flags(parser)
 
@@ -54,7 +54,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=("voc", "coco"), default="", help="of the annotations (default: as found)")
     parser.add_argument("--split", default="", metavar="NAME", help="which images (default: train or trainval)")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N images of each root")
+    parser.add_argument("--limit", type=_positive_count, metavar="N", help="only the first N images of each root")
     parser.add_argument(
         "--classes", type=names, default=(), metavar="NAME[,NAME]", help="what to learn (default: all there is)"
     )
@@ -62,7 +62,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validate-split", default="", metavar="NAME", help="which of them (default: the usual one)")
     parser.add_argument(
         "--validate-every",
-        type=_minutes,
+        type=_positive_number,
         metavar="N",
         help="epochs between measurements (default: 5; from a model: a tenth of the training)",
     )
@@ -93,15 +93,17 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         type=Path,
         metavar="FILE",
-        help="JSON with any of the following (default: the paper's; with a model to start from, one to fine-tune by)",
+        help="JSON with any of the following (default: the paper's; with a model to start from, one for fine-tuning)",
     )
-    parser.add_argument("--epochs", type=_minutes, metavar="N", help="passes over the images, instead of --steps")
+    parser.add_argument(
+        "--epochs", type=_positive_number, metavar="N", help="passes over the images, instead of --steps"
+    )
     for name, kind, words in _RECIPE_FLAGS:
         parser.add_argument(f"--{name}", type=kind, metavar="N", help=f"{words} {_defaults(name)}")
     parser.add_argument("--schedule", dest="shape", choices=("paper", "cosine"), help=_defaults("shape"))
     parser.add_argument("--optimiser", choices=("sgd", "adamw"), help=_defaults("optimiser"))
     yes_no = argparse.BooleanOptionalAction
-    parser.add_argument("--batch-norm", action=yes_no, default=None, help="while training a VGG network from nothing")
+    parser.add_argument("--batch-norm", action=yes_no, default=None, help="while training a VGG network from scratch")
     parser.add_argument("--augment", action=yes_no, default=None, help="change images at random (default: yes)")
     parser.add_argument("--mild", action=yes_no, default=None, help=f"change them less {_defaults('mild')}")
     parser.add_argument("--freeze", action=yes_no, default=None, help=f"keep the first layers {_defaults('freeze')}")
@@ -117,13 +119,13 @@ def _defaults(name: str) -> str:
     return f"(default: {first})" if first == tuned else f"(default: {first}; from a model: {tuned})"
 
 
-def _positive(text: str) -> int:
+def _positive_count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a number from 1 is wanted, not {text!r}")
     return int(text)
 
 
-def _minutes(text: str) -> float:
+def _positive_number(text: str) -> float:
     return _number(text, 0.001, 1e6, "a positive number is wanted")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
-from app.cli.json_lines import JsonLines
+from app.cli.json_lines import LineOutput
 from app.cli.options import detection_settings, find_model, say_if_demo, with_own_limits
 from app.cli.watch_options import actions_of, add_watch_options, address_of, rules_of
 from app.cli.zones import check_zones_asked, scenes_for
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         for watch in watches:
             watch.stop()
 
-    lines = JsonLines(nobody_reads)
+    lines = LineOutput(nobody_reads)
 
     def tell(data: dict[str, Any]) -> None:
         lines.give(data)

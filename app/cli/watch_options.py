@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.console import UsageError
-from app.cli.events import seconds
 from app.cli.options import add_detection_flags, names
+from app.cli.times import seconds
 from app.cli.zones import add_zones_flag
 from app.core.alarms.rules import Rule
 from app.core.errors import AppError
@@ -175,7 +175,7 @@ def _classes(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def actions_of(options: argparse.Namespace) -> list[Action]:
-    """Who is told.
+    """Returns every way in which events are told.
 
     Raises:
         UsageError: A program, address or placeholder cannot be used.

@@ -146,7 +146,7 @@ def _check_model(options: argparse.Namespace) -> None:
 
 
 def _check_display() -> None:
-    """Without a display, or without a library it loads late, Qt ends the process by abort(); say it before."""
+    """Refuses what makes Qt end the process by abort(): no display, or none of a library that Qt loads late."""
     if not sys.platform.startswith("linux"):
         return
     instead = "Use ssd-viewer annotate or detect instead."

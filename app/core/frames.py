@@ -56,7 +56,7 @@ class Frame:
 
     @property
     def time_s(self) -> Fraction:
-        """When it is, seconds: of presentation in a file, else of a clock that never goes back."""
+        """Its time, seconds: of presentation in a file, else of a clock that never goes back."""
         return self.pts_s if self.pts_s is not None else Fraction(self.captured_ns, 1_000_000_000)
 
 

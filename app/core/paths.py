@@ -55,7 +55,7 @@ def live_events_file() -> Path:
 
 
 def clips_file() -> Path:
-    """Which clips there are of live sources."""
+    """The list of clips of live sources."""
     return platformdirs.user_data_path(APP, appauthor=False) / "clips.json"
 
 

@@ -30,6 +30,8 @@ GUIDES: dict[str, str] = {
 
 NO_CAMERA = "troubleshooting#no-camera-is-found"
 """What to do where no camera is listed."""
+VIRTUAL_CAMERA = "watch#as-a-camera-for-other-programs"
+"""What a camera for other programs needs."""
 
 _SIZE = (960, 680)
 _LIST_EDGES = 24

@@ -111,24 +111,21 @@ class MainWindow(QMainWindow):
 
     def _add_work(self) -> None:
         """Add what works on the frame in view, and with it."""
-        services = self.services
+        services, view, actions = self.services, self.stage.view, self.actions_by_name
         self._start_text = StartText(self.stage.start, services.library, services.settings)
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
         self._rest = LiveRest(services, self)
         self._trust = TrustOffer(services, self)
-        self.box_menu = BoxMenu(services, self.stage.view)
+        self.box_menu = BoxMenu(services, view)
         """The menu on the frame."""
-        self.zones = ZoneDrawing(services, self.stage, self.body.split, self.side, self.actions_by_name["zones"])
-        self.record = RecordControl(services, self.stage.view, self.actions_by_name["record"], self)
-        shared = self.actions_by_name["virtual_camera"]
-        self.virtual_camera = VirtualCameraControl(services, self.stage.view, shared, self)
-        self.alarms = AlarmControl(services, self.actions_by_name["arm"], self.actions_by_name["alarms"], self)
+        self.zones = ZoneDrawing(services, self.stage, self.body.split, self.side, actions["zones"])
+        self.record = RecordControl(services, view, actions["record"], self)
+        self.virtual_camera = VirtualCameraControl(services, view, actions["virtual_camera"], self)
+        self.alarms = AlarmControl(services, actions["arm"], actions["alarms"], self)
         self.side.add(self.alarms.panel, "Alarms", "What is told of a live source, and kept (W)")
-        self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
+        self._notices = NoticeFeed(view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
-        self._event_presenter = EventPresenter(
-            services, self.events, self.stage, self._timeline, self.actions_by_name["analyse"]
-        )
+        self._event_presenter = EventPresenter(services, self.events, self.stage, self._timeline, actions["analyse"])
         self._folder = FolderFeed(self.stage.strip, services.controller, services.background)
 
     # Opening and closing
@@ -259,6 +256,7 @@ class MainWindow(QMainWindow):
         for several in (self.drops.queued, self.sources.export_asked):
             several.connect(self.exports.show_many)
         self.camera_menu.help_asked.connect(self.commands.show_guide)
+        self.virtual_camera.help_asked.connect(self.commands.show_guide)
         self._presenter.title.connect(self._show_title)
         for again in (self._presenter.retry, self._trust.trusted):
             again.connect(self.sources.open_again)

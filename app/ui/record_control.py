@@ -67,6 +67,7 @@ class RecordControl(QObject):
         self._wake = Wake(self._take_reports)
         self._files: list[Path] = []
         self._paused = False
+        self._why: RecordingPaused | None = None
         self._looks = ("", "")
         self._timer = QTimer(self)
         self._timer.setInterval(_SHOWN_EVERY_MS)
@@ -111,7 +112,7 @@ class RecordControl(QObject):
         from app.core.recording.drawn import DrawnFrames
 
         settings = self._services.settings.current
-        self._files, self._paused, self._begun_s = [], False, time.monotonic()
+        self._files, self._paused, self._why, self._begun_s = [], False, None, time.monotonic()
         mode = settings.recording.mode
         if mode in ("clean", "both"):
             self._clean = self._recording(info, "")
@@ -187,7 +188,7 @@ class RecordControl(QObject):
             if isinstance(report, FileFinished):
                 self._files.append(report.path)
             elif isinstance(report, RecordingPaused):
-                self._paused = True
+                self._paused, self._why = True, report
                 self._services.banner.tell("warning", report.message, report.hint, topic=TOPIC)
             elif isinstance(report, RecordingResumed | FileBegun) and self._paused:  # the latter where encoding failed
                 self._paused = False
@@ -217,7 +218,8 @@ class RecordControl(QObject):
         def told(whole: bool) -> None:
             self._take_reports()
             if not self._files:
-                self._services.banner.tell("warning", "Nothing was recorded.", "No frame came.", topic=TOPIC)
+                why = "No frame came." if self._why is None else f"{self._why.message} {self._why.hint}".strip()
+                self._services.banner.tell("warning", "Nothing was recorded.", why, topic=TOPIC)
                 return
             folder = self._files[-1].parent
             named = self._files[-1].name if len(self._files) == 1 else f"{len(self._files)} files"

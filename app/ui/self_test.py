@@ -46,7 +46,7 @@ class Seen:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-class Watch(QObject):
+class SampleWatch(QObject):
     """Counts the frames that are painted with boxes, and ends the loop once there are enough or something fails."""
 
     def __init__(self, window: MainWindow, begun: float, limit_s: float) -> None:
@@ -103,7 +103,7 @@ def play_sample(answer: Path, begun: float, limit_s: float = LIMIT_S) -> int:
     assert isinstance(application, QApplication)
     window = build_window(application, Settings(), None)
     try:
-        watch = Watch(window, begun, limit_s)
+        watch = SampleWatch(window, begun, limit_s)
         window.show()
         application.processEvents()
         QTimer.singleShot(0, watch, watch.begin)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 
 from app.core.errors import ExplainedError
+from app.ui.guides import VIRTUAL_CAMERA
 from app.ui.services.bridge import Wake
 from app.ui.services.services import Services
 from app.ui.view.video_view import VideoView
@@ -38,6 +39,9 @@ class VirtualCameraControl(QObject):
 
     status = Signal(str, str)
     """Which camera other programs see, and that they do in a word; "" while they see none."""
+
+    help_asked = Signal(str)
+    """The guide, and the heading in it, that says what is needed."""
 
     def __init__(self, services: Services, view: VideoView, action: QAction, parent: QObject) -> None:
         super().__init__(parent)
@@ -149,7 +153,11 @@ class VirtualCameraControl(QObject):
 
     def _failed(self, error: ExplainedError) -> None:
         self._end()
-        self._services.banner.tell("warning", error.message, error.hint, topic=TOPIC)
+        more = ("What to do…", self._ask_help)
+        self._services.banner.tell("warning", error.message, error.hint, topic=TOPIC, action=more)
+
+    def _ask_help(self) -> None:
+        self.help_asked.emit(VIRTUAL_CAMERA)
 
     def _show(self) -> None:
         self._action.setChecked(self.running)

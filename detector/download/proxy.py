@@ -58,10 +58,11 @@ def authorization(parts: SplitResult) -> str:
 
 
 def split(address: str, what: str, how: str) -> SplitResult:
-    """The parts of an address that has a host whose name can be one and, where it names one, a sane port.
+    """Returns the parts of an address.
 
     Raises:
-        DetectorError: It has not; the message starts with ``what``, the hint is ``how``.
+        DetectorError: Its host cannot be the name of one, or its port is none; the message starts with ``what``, the
+            hint is ``how``.
     """
     try:
         address.encode()

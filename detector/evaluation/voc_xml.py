@@ -24,6 +24,16 @@ _MAX_TEXT = 1000
 _MAX_SHOWN = 20
 
 Box = tuple[float, float, float, float]
+_EDGES = ("xmin", "ymin", "xmax", "ymax")
+_FIELDS = {
+    ("annotation", "filename"),
+    ("annotation", "size", "width"),
+    ("annotation", "size", "height"),
+    ("annotation", "object", "name"),
+    ("annotation", "object", "difficult"),
+    *(("annotation", "object", "bndbox", edge) for edge in _EDGES),
+}
+"""Looked at where they stand: a ``<part>`` of a person has a name and a box, too."""
 
 
 @dataclass(slots=True)
@@ -84,18 +94,6 @@ def read_annotation(path: Path) -> VocAnnotation:
     except (ValueError, LookupError) as error:  # an encoding that Python or expat does not know
         raise DetectorError(f"{name} is written in an encoding that cannot be read.") from error
     return builder.annotation
-
-
-_EDGES = ("xmin", "ymin", "xmax", "ymax")
-_FIELDS = {
-    ("annotation", "filename"),
-    ("annotation", "size", "width"),
-    ("annotation", "size", "height"),
-    ("annotation", "object", "name"),
-    ("annotation", "object", "difficult"),
-    *(("annotation", "object", "bndbox", edge) for edge in _EDGES),
-}
-"""Looked at where they stand: a ``<part>`` of a person has a name and a box, too."""
 
 
 class _Builder:

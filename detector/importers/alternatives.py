@@ -64,7 +64,7 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class ImportLook:
     """What a file finds in an image in one way.
 
     Attributes:
@@ -92,7 +92,7 @@ def compare_alternatives(path: Path, overrides: Overrides, image: ImageBGR) -> l
     return sorted((look.way for look in looks(path, overrides, image)), key=lambda way: -way.sharpness)
 
 
-def looks(path: Path, overrides: Overrides, image: ImageBGR) -> Iterator[Look]:
+def looks(path: Path, overrides: Overrides, image: ImageBGR) -> Iterator[ImportLook]:
     """Runs the model in ``path`` on ``image`` as it is understood, then in every other way, one after the other.
 
     Of files that do not tell the size of their images there are only the ways to say it.
@@ -125,7 +125,9 @@ def said(overrides: Overrides, option: str, value: str) -> Overrides:
 # -- networks with their own graph -------------------------------------------------------------------------------------
 
 
-def _graph_looks(path: Path, kind: GraphKind, overrides: Overrides, image: ImageBGR, work: Path) -> Iterator[Look]:
+def _graph_looks(
+    path: Path, kind: GraphKind, overrides: Overrides, image: ImageBGR, work: Path
+) -> Iterator[ImportLook]:
     try:
         imported = _import(path, kind, overrides, work / "as-assumed")
     except DetectorError as error:
@@ -158,7 +160,7 @@ def _sizes(
     work: Path,
     question: DetectorError | None = None,
     without: tuple[int, int] = (0, 0),
-) -> Iterator[Look]:
+) -> Iterator[ImportLook]:
     """A graph that works at many sizes, at each of the usual ones that it works at.
 
     Args:
@@ -213,7 +215,7 @@ def _ways(spec: ModelSpec, overrides: Overrides) -> Iterator[tuple[str, str, Mod
 
 
 def has_scores_to_read(spec: ModelSpec) -> bool:
-    """Whether the model's file leaves open what makes probabilities of its scores."""
+    """Returns whether the model's file leaves open what makes probabilities of its scores."""
     return spec.graph is not None and spec.graph.rule in ("ssd-decoded", "ssd-raw", "grid", "queries")
 
 
@@ -222,7 +224,7 @@ def _swapped(rule: InputSpec) -> InputSpec:
     return replace(rule, channels=other, mean=rule.mean[::-1], std=rule.std[::-1])  # type: ignore[arg-type]  # as above
 
 
-def _look_by_graph(option: str, value: str, spec: ModelSpec, xml: Path, image: ImageBGR) -> Look:
+def _look_by_graph(option: str, value: str, spec: ModelSpec, xml: Path, image: ImageBGR) -> ImportLook:
     with IrDetector(ModelEntry(spec.name, spec, xml, False), "fp32") as detector:
         found = detector.detect(image, DetectionFilter(_WEAK, spec.postprocess.iou_threshold))
     return _in_figures(option, value, spec, found)
@@ -231,7 +233,7 @@ def _look_by_graph(option: str, value: str, spec: ModelSpec, xml: Path, image: I
 # -- weights -----------------------------------------------------------------------------------------------------------
 
 
-def _weights_looks(path: Path, overrides: Overrides, image: ImageBGR, work: Path) -> Iterator[Look]:
+def _weights_looks(path: Path, overrides: Overrides, image: ImageBGR, work: Path) -> Iterator[ImportLook]:
     from detector.importers.conversion import convert_weights
 
     ways: Iterable[tuple[str, str]]
@@ -251,19 +253,19 @@ def _weights_looks(path: Path, overrides: Overrides, image: ImageBGR, work: Path
 
 
 def asks_for_size(error: ExplainedError) -> bool:
-    """Whether a file is refused only because it does not tell the size of its images."""
+    """Returns whether a file is refused only because it does not tell the size of its images."""
     return any(remedy.option == "size" and not remedy.omit for remedy in error.remedies)
 
 
 def _otherwise(notes: tuple[Note, ...]) -> Iterator[tuple[str, str]]:
-    """What the notes on assumptions name instead."""
+    """Yields option and value of everything that the notes on assumptions offer instead."""
     for note in notes:
         for remedy in note.remedies:
             if remedy.option in _OF_WEIGHTS and remedy.value and not remedy.omit:
                 yield remedy.option, remedy.value
 
 
-def _look_by_weights(option: str, value: str, imported: Imported, work: Path, image: ImageBGR) -> Look:
+def _look_by_weights(option: str, value: str, imported: Imported, work: Path, image: ImageBGR) -> ImportLook:
     from detector.weights import save_model
 
     file = work / "model.safetensors"
@@ -278,10 +280,10 @@ def _look_by_weights(option: str, value: str, imported: Imported, work: Path, im
 # -- in figures --------------------------------------------------------------------------------------------------------
 
 
-def _in_figures(option: str, value: str, spec: ModelSpec, found: Detections) -> Look:
+def _in_figures(option: str, value: str, spec: ModelSpec, found: Detections) -> ImportLook:
     scores = found.scores
     best = float(scores[0]) if len(scores) else 0.0
-    return Look(Alternative(option, value, int((scores >= SHOWN).sum()), best, _sharpness(found)), spec, found)
+    return ImportLook(Alternative(option, value, int((scores >= SHOWN).sum()), best, _sharpness(found)), spec, found)
 
 
 def _sharpness(found: Detections) -> float:

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.importers.caffe_network import NetLayer
-from detector.importers.caffe_schema import last
-from detector.importers.protobuf_wire import Message
+from detector.importers.protobuf_wire import Message, last_of
 from detector.runtime.openvino_runtime import operations
 
 Port = Any
@@ -83,7 +82,7 @@ def axis_of(settings: Message, key: str, usual: int, rank: int) -> int:
     Raises:
         LayerError: There is none such.
     """
-    axis = int(last(settings, key, usual))
+    axis = int(last_of(settings, key, usual))
     axis += rank if axis < 0 else 0
     if not 0 <= axis < rank:
         raise LayerError(f"has no axis {axis} in {rank}")

@@ -7,7 +7,6 @@ wrote holds the whole network with its weights, so it also tells its default box
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector.errors import DetectorError
-from detector.importers.caffe_schema import NET
+from detector.importers.caffe_schema import KIND, NET
 from detector.importers.first_bytes import start_of
-from detector.importers.protobuf_wire import Message, WireError, read_message
+from detector.importers.protobuf_file import damage_explained, read_file
+from detector.importers.protobuf_wire import Message, WireError, last_of
 
 Blob = npt.NDArray[np.float32]
 
@@ -81,15 +80,8 @@ def read_caffemodel(path: Path) -> CaffeNet:
         DetectorError: It cannot be read, is no Caffe model, cut off, damaged or too large, or its weights are.
     """
     start_of(path)
-    try:
-        with path.open("rb") as file:
-            return _net(read_message(file, os.fstat(file.fileno()).st_size, NET))
-    except WireError as error:
-        raise DetectorError(
-            f"{path.name} is cut off, damaged or no Caffe model: {error}.", "Fetch the file again."
-        ) from error
-    except OSError as error:
-        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    with damage_explained(path, KIND):
+        return _net(read_file(path, NET, KIND))
 
 
 def _net(message: Message) -> CaffeNet:
@@ -97,34 +89,34 @@ def _net(message: Message) -> CaffeNet:
     transform: Message = {}
     sizes = [_side(dim) for dim in (message.get("input_dim", []), *_dims(message.get("input_shape", [])))]
     for content in (*message.get("layers", []), *message.get("layer", [])):
-        name = _last(content, "name", "")
+        name = last_of(content, "name", "")
         layer = _layer(content, name)
         if layer.blobs and name in layers and layers[name].blobs:
             raise WireError(f"it has two layers {name[:60]!r}")
         if layer.blobs or layer.prior_box is not None:
             layers[name] = layer
-        transform = _last(content, "transform_param", transform)
-        sizes += [_side(dim) for dim in _dims(_last(content, "input_param", {}).get("shape", []))]
+        transform = last_of(content, "transform_param", transform)
+        sizes += [_side(dim) for dim in _dims(last_of(content, "input_param", {}).get("shape", []))]
     if not layers:
         raise WireError("it has no layers with weights")
-    resize = _last(transform, "resize_param", {})
-    sizes.append(_side((1, 3, _last(resize, "height", 0), _last(resize, "width", 0))))
+    resize = last_of(transform, "resize_param", {})
+    sizes.append(_side((1, 3, last_of(resize, "height", 0), last_of(resize, "width", 0))))
     return CaffeNet(
-        name=_last(message, "name", ""),
+        name=last_of(message, "name", ""),
         layers=layers,
         input_hw=next((size for size in sizes if size is not None), None),
         mean=tuple(transform.get("mean_value", [])),
-        scale=_last(transform, "scale", None),
+        scale=last_of(transform, "scale", None),
     )
 
 
 def _layer(content: Message, name: str) -> CaffeLayer:
-    prior_box, norm = _last(content, "prior_box_param", None), _last(content, "norm_param", None)
+    prior_box, norm = last_of(content, "prior_box_param", None), last_of(content, "norm_param", None)
     return CaffeLayer(
         blobs=tuple(blob_of(blob, name) for blob in content.get("blobs", [])),
         prior_box=None if prior_box is None else prior_box_of(prior_box),
-        across_spatial=None if norm is None else bool(_last(norm, "across_spatial", 1)),
-        epsilon=_last(_last(content, "batch_norm_param", {}), "eps", 1e-5),
+        across_spatial=None if norm is None else bool(last_of(norm, "across_spatial", 1)),
+        epsilon=last_of(last_of(content, "batch_norm_param", {}), "eps", 1e-5),
     )
 
 
@@ -139,7 +131,7 @@ def blob_of(message: Message, layer: str) -> Blob:
             part.astype(np.float32, copy=False) for key in ("data", "double_data") for part in message.get(key, [])
         ]
     data = parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, np.float32)
-    old = [_last(message, key, None) for key in ("num", "channels", "height", "width")]
+    old = [last_of(message, key, None) for key in ("num", "channels", "height", "width")]
     if "shape" in message:
         shape = [n for part in message["shape"] for n in part.get("dim", [])]
     elif any(n is not None for n in old):
@@ -156,27 +148,21 @@ def blob_of(message: Message, layer: str) -> Blob:
 
 def prior_box_of(message: Message) -> PriorBox:
     """Returns what a ``prior_box_param`` says."""
-    size = _last(message, "img_size", 0)
-    image_hw = (_last(message, "img_h", size), _last(message, "img_w", size))
-    step = _last(message, "step", 0.0)
-    step_yx = (_last(message, "step_h", step), _last(message, "step_w", step))
+    size = last_of(message, "img_size", 0)
+    image_hw = (last_of(message, "img_h", size), last_of(message, "img_w", size))
+    step = last_of(message, "step", 0.0)
+    step_yx = (last_of(message, "step_h", step), last_of(message, "step_w", step))
     return PriorBox(
         min_sizes=tuple(message.get("min_size", [])),
         max_sizes=tuple(message.get("max_size", [])),
         aspect_ratios=tuple(message.get("aspect_ratio", [])),
-        flip=bool(_last(message, "flip", 1)),
-        clip=bool(_last(message, "clip", 0)),
+        flip=bool(last_of(message, "flip", 1)),
+        clip=bool(last_of(message, "clip", 0)),
         variances=tuple(message.get("variance", [])),
         image_hw=image_hw if all(image_hw) else None,
         step_yx=step_yx if all(step_yx) else None,
-        offset=_last(message, "offset", 0.5),
+        offset=last_of(message, "offset", 0.5),
     )
-
-
-def _last(message: Message, key: str, default: Any) -> Any:
-    """A field that occurs once at most: of several, the last counts."""
-    values = message.get(key)
-    return values[-1] if values else default
 
 
 def _dims(shapes: list[Message]) -> list[list[int]]:

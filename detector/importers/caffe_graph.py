@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, legible
 from detector.importers.caffe_bench import Bench, LayerError, Port
 from detector.importers.caffe_layers import LAYERS
 from detector.importers.caffe_network import CaffeNetwork, NetLayer, read_network
-from detector.importers.caffe_schema import last
-from detector.importers.protobuf_wire import Message
+from detector.importers.protobuf_wire import Message, last_of
 from detector.runtime.openvino_runtime import load_openvino
 
 DETECTION, LOSS = "DetectionOutput", "MultiBoxLoss"
@@ -56,7 +55,7 @@ def build_network(path: Path, prototxt: Path | None, size: tuple[int, int]) -> A
 
 
 def _walk(bench: Bench, network: CaffeNetwork, image: Port, path: Path) -> list[tuple[str, Port]]:
-    """What the network gives, by name, in the order it does."""
+    """The network's outputs and their names, in the order of its layers."""
     ports: dict[str, Port] = {network.image: image}
     loose: dict[str, Port] = {}
     for layer in network.layers:
@@ -68,7 +67,7 @@ def _walk(bench: Bench, network: CaffeNetwork, image: Port, path: Path) -> list[
             made = _made(bench, layer, ports)
         except (LayerError, RuntimeError) as error:
             why = str(error) if isinstance(error, LayerError) else "does not fit what it takes"
-            raise DetectorError(f"{path.name}: layer {_shown(layer.name)} ({_shown(layer.kind)}) {why}.") from error
+            raise DetectorError(f"{path.name}: layer {legible(layer.name)} ({legible(layer.kind)}) {why}.") from error
         for name in layer.bottoms:
             loose.pop(name, None)
         ports |= made
@@ -82,7 +81,7 @@ def _made(bench: Bench, layer: NetLayer, ports: Mapping[str, Port]) -> dict[str,
     make = LAYERS.get(layer.kind)
     if make is None:
         raise DetectorError(
-            f"The model contains a layer of type {_shown(layer.kind)} ({_shown(layer.name)}), which is not known.",
+            f"The model contains a layer of type {legible(layer.kind)} ({legible(layer.name)}), which is not known.",
             "Export the model as ONNX, and import that.",
         )
     made = make(bench, layer, [_taken(ports, name) for name in layer.bottoms[:1000]] or _refuse("takes nothing"))
@@ -93,7 +92,7 @@ def _made(bench: Bench, layer: NetLayer, ports: Mapping[str, Port]) -> dict[str,
 
 def _taken(ports: Mapping[str, Port], name: str) -> Port:
     if name not in ports:
-        raise LayerError(f"takes {_shown(name)}, which no layer before it gives")
+        raise LayerError(f"takes {legible(name)}, which no layer before it gives")
     return ports[name]
 
 
@@ -110,12 +109,12 @@ def _detections(bench: Bench, layer: NetLayer, ports: Mapping[str, Port]) -> Por
     locs, scores, defaults = (_taken(ports, name) for name in layer.bottoms[:3])
     places = bench.shape(defaults)[-1] // 4
     locs = bench.reshaped(locs, [1, places * 4])
-    classes = bench.shape(scores)[-1] // places if len(bench.shape(scores)) == 2 else last(told, "num_classes", 0)
-    if places < 1 or classes < 2 or last(told, "num_classes", classes) != classes:
-        raise LayerError(f"tells {last(told, 'num_classes', classes)} classes of {bench.shape(scores)} scores")
+    classes = bench.shape(scores)[-1] // places if len(bench.shape(scores)) == 2 else last_of(told, "num_classes", 0)
+    if places < 1 or classes < 2 or last_of(told, "num_classes", classes) != classes:
+        raise LayerError(f"tells {last_of(told, 'num_classes', classes)} classes of {bench.shape(scores)} scores")
     if is_loss:
         rows = bench.reshaped(scores, [1, places, classes])
-        sharp = bench.ops.sigmoid(rows) if last(told, "conf_loss_type", 0) == 1 else bench.ops.softmax(rows, 2)
+        sharp = bench.ops.sigmoid(rows) if last_of(told, "conf_loss_type", 0) == 1 else bench.ops.softmax(rows, 2)
         scores = sharp.output(0)
     scores = bench.reshaped(scores, [1, places * classes])
     attributes = _attributes(told, places, is_loss=is_loss)
@@ -123,16 +122,16 @@ def _detections(bench: Bench, layer: NetLayer, ports: Mapping[str, Port]) -> Por
 
 
 def _attributes(told: Message, places: int, *, is_loss: bool) -> dict[str, Any]:
-    suppression: Message = last(told, "nms_param", {})
-    code = last(told, "code_type", 1)
-    if code not in _CODES or not last(told, "share_location", 1):
+    suppression: Message = last_of(told, "nms_param", {})
+    code = last_of(told, "code_type", 1)
+    if code not in _CODES or not last_of(told, "share_location", 1):
         raise LayerError("codes boxes in a way that is not supported")
-    limit = float(last(suppression, "nms_threshold", 0.3))
-    kept = last(told, "keep_top_k", -1)
-    within = last(told, "encode_variance_in_target" if is_loss else "variance_encoded_in_target", 0)
+    limit = float(last_of(suppression, "nms_threshold", 0.3))
+    kept = last_of(told, "keep_top_k", -1)
+    within = last_of(told, "encode_variance_in_target" if is_loss else "variance_encoded_in_target", 0)
     return {
-        "background_label_id": max(-1, last(told, "background_label_id", 0)),
-        "top_k": min(places, _USUAL_BEST if is_loss else max(1, last(suppression, "top_k", places))),
+        "background_label_id": max(-1, last_of(told, "background_label_id", 0)),
+        "top_k": min(places, _USUAL_BEST if is_loss else max(1, last_of(suppression, "top_k", places))),
         "keep_top_k": [_USUAL_KEPT if is_loss else min(_MOST_KEPT, kept if kept > 0 else places)],
         "code_type": f"caffe.PriorBoxParameter.{_CODES[code]}",
         "nms_threshold": USUAL_LIMIT if is_loss else limit,
@@ -141,7 +140,3 @@ def _attributes(told: Message, places: int, *, is_loss: bool) -> dict[str, Any]:
         "share_location": True,
         "normalized": True,
     }
-
-
-def _shown(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())[:60] or "without a name"

@@ -6,16 +6,16 @@ is run, and comes first. Layers that only training needs are left out.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
 from detector.importers.caffe_file import Blob, blob_of
-from detector.importers.caffe_schema import NET, OUTLINE, WORDS, last
+from detector.importers.caffe_schema import KIND, NET, OUTLINE, WORDS
 from detector.importers.first_bytes import start_of
-from detector.importers.protobuf_wire import Message, WireError, read_message
+from detector.importers.protobuf_file import damage_explained, read_file
+from detector.importers.protobuf_wire import Message, WireError, last_of
 from detector.importers.prototxt import read_prototxt
 
 MOST_LAYERS = 5000
@@ -49,7 +49,7 @@ class NetLayer:
 
     def told(self, group: str) -> Message:
         """Returns the fields of its ``group``; {} where it has none."""
-        found: Message = last(self.settings, group, {})
+        found: Message = last_of(self.settings, group, {})
         return found
 
 
@@ -79,7 +79,7 @@ class CaffeNetwork:
 
 
 def brings_its_graph(path: Path) -> bool:
-    """Whether a ``.caffemodel`` is to be run layer by layer: whether it is none of those that our networks run.
+    """Returns whether a ``.caffemodel`` is to be run layer by layer: whether it is none of those that our networks run.
 
     Raises:
         DetectorError: It cannot be read.
@@ -90,7 +90,7 @@ def brings_its_graph(path: Path) -> bool:
         return False
     if _NATIVE_MOBILENET in layers:
         return _outputs(layers.get(_STEM, {})) not in (None, _STEM_WIDTH)
-    has_types = any(last(layer, "type", "") for layer in layers.values())
+    has_types = any(last_of(layer, "type", "") for layer in layers.values())
     has_boxes = any("prior_box_param" in layer for layer in layers.values())
     return has_boxes or ((has_types or prototxt_beside(path) is not None) and _BASE not in layers)
 
@@ -126,10 +126,8 @@ def read_network(path: Path, prototxt: Path | None, *, weights: bool = True) -> 
     """
     message = _read(path, weights=weights)
     stored = [*message.get("layers", []), *message.get("layer", [])]
-    try:
+    with damage_explained(path, KIND):
         blobs = _blobs(stored) if weights else {}
-    except WireError as error:
-        raise DetectorError(f"{path.name} is cut off, damaged or no Caffe model: {error}.") from error
     own = _described(message, path, trained=True)
     if prototxt is None:
         if not own.layers:
@@ -152,15 +150,7 @@ def read_network(path: Path, prototxt: Path | None, *, weights: bool = True) -> 
 
 def _read(path: Path, *, weights: bool) -> Message:
     start_of(path)
-    try:
-        with path.open("rb") as file:
-            return read_message(file, os.fstat(file.fileno()).st_size, NET if weights else OUTLINE)
-    except WireError as error:
-        raise DetectorError(
-            f"{path.name} is cut off, damaged or no Caffe model: {error}.", "Fetch the file again."
-        ) from error
-    except OSError as error:
-        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    return read_file(path, NET if weights else OUTLINE, KIND)
 
 
 def _blobs(stored: list[Message]) -> dict[str, tuple[Blob, ...]]:
@@ -175,7 +165,7 @@ def _blobs(stored: list[Message]) -> dict[str, tuple[Blob, ...]]:
 
 
 def _described(message: Message, path: Path, *, trained: bool) -> CaffeNetwork:
-    """What a net says of itself; without layers where it does not say how they are connected.
+    """The network that a net describes; without layers where it does not say how they are connected.
 
     Args:
         message: The net.
@@ -185,7 +175,7 @@ def _described(message: Message, path: Path, *, trained: bool) -> CaffeNetwork:
     told = message.get("layer", [])
     if len(told) > MOST_LAYERS:
         raise DetectorError(f"{path.name} has more than {MOST_LAYERS} layers.")
-    layers = [_layer(layer) for layer in told if last(layer, "type", "") and (trained or _runs(layer))]
+    layers = [_layer(layer) for layer in told if last_of(layer, "type", "") and (trained or _runs(layer))]
     sources = [layer for layer in layers if layer.kind in _SOURCES] or [
         layer for layer in map(_layer, told) if layer.kind in _SOURCES
     ]
@@ -196,8 +186,8 @@ def _described(message: Message, path: Path, *, trained: bool) -> CaffeNetwork:
     for layer in sources:
         shapes += [shape.get("dim", []) for shape in layer.told("input_param").get("shape", [])]
         transform = layer.told("transform_param") or transform
-    resize: Message = last(transform, "resize_param", {})
-    shapes.append([1, _COLOURS, last(resize, "height", 0), last(resize, "width", 0)])
+    resize: Message = last_of(transform, "resize_param", {})
+    shapes.append([1, _COLOURS, last_of(resize, "height", 0), last_of(resize, "width", 0)])
     size = next((size for size in map(_side, shapes) if size is not None), None)
     channels = [dims[1] for dims in shapes if len(dims) >= 4 and dims[1] != _COLOURS]
     if size is None and channels:
@@ -205,41 +195,41 @@ def _described(message: Message, path: Path, *, trained: bool) -> CaffeNetwork:
             f"{path.name} takes images of {channels[0]} channel(s); a detector here takes three, red, green and blue."
         )
     return CaffeNetwork(
-        name=str(last(message, "name", "")),
+        name=str(last_of(message, "name", "")),
         image=str(names[0]) if names else "data",
         size=size,
         mean=tuple(transform.get("mean_value", [])),
-        scale=last(transform, "scale", None),
+        scale=last_of(transform, "scale", None),
         layers=rest if any(layer.bottoms for layer in rest) else (),
     )
 
 
 def _layer(message: Message) -> NetLayer:
     return NetLayer(
-        _name(message), str(last(message, "type", "")), tuple(message.get("bottom", [])),
+        _name(message), str(last_of(message, "type", "")), tuple(message.get("bottom", [])),
         tuple(message.get("top", [])), message,
     )  # fmt: skip
 
 
 def _runs(layer: Message) -> bool:
-    """Whether a layer is there when the network is used, or in whatever phase its file was written."""
-    wanted = [last(rule, "phase", _TEST) for rule in layer.get("include", [])]
-    unwanted = [last(rule, "phase", _TRAIN) for rule in layer.get("exclude", [])]
+    """Returns whether a layer is there when the network is used, or in whatever phase its file was written."""
+    wanted = [last_of(rule, "phase", _TEST) for rule in layer.get("include", [])]
+    unwanted = [last_of(rule, "phase", _TRAIN) for rule in layer.get("exclude", [])]
     return _TEST not in unwanted and (not wanted or _TEST in wanted)
 
 
 def _name(layer: Message) -> str:
-    return str(last(layer, "name", ""))
+    return str(last_of(layer, "name", ""))
 
 
 def _outputs(layer: Message) -> int | None:
-    """Of a convolution, as its weights are shaped or its settings say."""
+    """Returns how many channels a convolution gives, as its weights are shaped or its settings say."""
     for blob in layer.get("blobs", [])[:1]:
         dims = [side for shape in blob.get("shape", []) for side in shape.get("dim", [])]
         if dims or "num" in blob:
             return int(dims[0] if dims else blob["num"][-1])
-    settings: Message = last(layer, "convolution_param", {})
-    told = last(settings, "num_output", None)
+    settings: Message = last_of(layer, "convolution_param", {})
+    told = last_of(settings, "num_output", None)
     return None if told is None else int(told)
 
 

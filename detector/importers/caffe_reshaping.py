@@ -10,7 +10,7 @@ from detector.importers.caffe_bench import Bench, LayerError, Port, axis_of
 from detector.importers.caffe_boxes import prior_boxes
 from detector.importers.caffe_file import prior_box_of
 from detector.importers.caffe_network import NetLayer
-from detector.importers.caffe_schema import last
+from detector.importers.protobuf_wire import last_of
 
 
 def concat(bench: Bench, layer: NetLayer, inputs: Sequence[Port]) -> list[Port]:
@@ -62,7 +62,7 @@ def reshape(bench: Bench, layer: NetLayer, inputs: Sequence[Port]) -> list[Port]
     """Another shape: 0 copies a side, -1 is what remains."""
     told, shape = layer.told("reshape_param"), bench.shape(inputs[0])
     first = axis_of(told, "axis", 0, len(shape) + 1)
-    count = int(last(told, "num_axes", -1))
+    count = int(last_of(told, "num_axes", -1))
     final = len(shape) if count < 0 else min(first + count, len(shape))
     dims = [side for given in told.get("shape", []) for side in given.get("dim", [])]
     if len(dims) > 8 or any(side < -1 or (side == 0 and first + i >= len(shape)) for i, side in enumerate(dims)):

@@ -6,9 +6,10 @@ and the older ``layers`` (V1), of which only weights are read.
 
 from __future__ import annotations
 
-from typing import Any
+from detector.importers.protobuf_wire import Schema
 
-from detector.importers.protobuf_wire import Message, Schema
+KIND = "Caffe model"
+"""What a ``.caffemodel`` is called in messages."""
 
 SHAPE: Schema = {1: ("dim", "whole")}
 _BLOB_SHAPE: Schema = {
@@ -160,9 +161,3 @@ WORDS: dict[str, dict[str, int]] = {
     "conf_loss_type": {"SOFTMAX": 0, "LOGISTIC": 1},
 }
 """What the text format has words for, by the name of the field."""
-
-
-def last(message: Message, key: str, default: Any) -> Any:
-    """Returns a field that occurs once at most: of several, the last counts."""
-    values = message.get(key)
-    return values[-1] if values else default

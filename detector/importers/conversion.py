@@ -1,5 +1,7 @@
-"""A file of weights in our terms: read without running anything in it, its layout recognised or taken from the user,
-its importer asked for a spec and tensors of ours, and these checked against the network they are for.
+"""A file of weights in our terms.
+
+It is read without running anything in it; its layout is recognised, or taken from the user; its importer is asked for a
+spec and tensors of ours; and these are checked against the network they are for.
 """
 
 from __future__ import annotations

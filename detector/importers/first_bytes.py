@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from detector.errors import DetectorError
+from detector.importers.hints import FETCH_AGAIN
 from detector.safetensors_file import MAX_FILE_BYTES
 
 _ENOUGH = 512
@@ -28,7 +29,7 @@ def start_of(path: Path) -> bytes:
     if size > MAX_FILE_BYTES:
         raise DetectorError(f"{name} is {size >> 20} MiB; weights may have {MAX_FILE_BYTES >> 20} MiB.")
     if not start:
-        raise DetectorError(f"{name} is empty.", "Fetch the file again.")
+        raise DetectorError(f"{name} is empty.", FETCH_AGAIN)
     if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
         raise DetectorError(f"{name} is a web page, not weights.", "Save the file the page links to instead.")
     if text.startswith(b"version https://git-lfs"):

@@ -146,14 +146,14 @@ def _numbered(graph: GraphSpec, overrides: Overrides, path: Path) -> GraphSpec:
 
 
 def _numbering(graph: GraphSpec) -> Note:
-    """What was assumed of the numbers in a table."""
+    """The note on what was assumed of the numbers in a table."""
     first = 1 if graph.background == 0 else graph.first_label
     text = f"The table's classes are numbered from {first} on, assumed."
     return Note(text, (Remedy("first", "0" if first else "1"),))
 
 
 def _class_count(found: Reading, overrides: Overrides, path: Path, told: tuple[str, ...]) -> int:
-    """How many classes, the background left out; where outputs do not tell, as many as there are names."""
+    """The number of classes without the background; where outputs do not tell, that of the names."""
     if found.classes is not None:
         return found.classes
     if overrides.labels is not None:
@@ -171,6 +171,17 @@ def _class_count(found: Reading, overrides: Overrides, path: Path, told: tuple[s
 def described_labels(
     path: Path, classes: int, told: tuple[str, ...], overrides: Overrides
 ) -> tuple[tuple[str, ...], tuple[Note, ...]]:
+    """Returns the names of the classes, and notes on where they come from.
+
+    Args:
+        path: The model; names may lie beside it.
+        classes: How many there are, the background left out.
+        told: Names that the file itself has; () for none.
+        overrides: What the user says.
+
+    Raises:
+        DetectorError: There are none or too many, or the user names another number of them.
+    """
     if overrides.labels is None:
         if not 1 <= classes <= MAX_LABELS:
             raise DetectorError(f"{path.name} has {classes} classes; 1 to {MAX_LABELS} can be used.")
@@ -181,6 +192,11 @@ def described_labels(
 
 
 def image_of(xml: Path) -> ImageInput:
+    """Returns the input of a network in OpenVINO's format.
+
+    Raises:
+        DetectorError: It is not one image.
+    """
     inputs = read_ir_graph(xml).of_kind("Parameter")
     found = image_input(inputs[0]) if len(inputs) == 1 else None
     if found is None:
@@ -215,5 +231,6 @@ def described_input(
 
 
 def title_of(path: Path, kind: GraphKind) -> str:
+    """Returns the title of a model that has none: its file's name, and its format."""
     name = "".join(c for c in path.stem if c.isprintable())[:100]
     return f"{name}, {TITLES[kind]}"

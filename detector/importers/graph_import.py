@@ -6,6 +6,7 @@ assumption is a note with the option that says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,20 +56,7 @@ def import_graph(path: Path, kind: GraphKind, overrides: Overrides, work: Path) 
         DetectorError: It cannot be used, or does not fit what the user says.
     """
     refuse_options(overrides, ("layout", "priors"), f"{path.name} brings its own network")
-    if kind == "tflite":
-        imported = _tflite(path, overrides, work)
-    elif kind == "onnx":
-        imported = _onnx(path, overrides, work)
-    elif kind == "tensorflow":
-        imported = _tensorflow(path, overrides, work)
-    elif kind == "torch":
-        imported = import_torch(path, overrides, work)
-    elif kind == "paddle":
-        imported = import_paddle(path, overrides, work)
-    elif kind == "caffe":
-        imported = import_caffe(path, overrides, work)
-    else:
-        imported = _openvino(path, overrides, work)
+    imported = _IMPORTERS[kind](path, overrides, work)
     spec = as_published(imported.spec, hashed(path))
     return replace(imported, spec=checked_spec(spec))
 
@@ -169,3 +157,14 @@ def _with_postprocess(read: TfliteFile, request: ConversionRequest, overrides: O
         title=title_of(path, "tflite"), provenance=f"TensorFlow Lite {path.name[:200]}", graph=graph,
     )  # fmt: skip
     return ImportedGraph(spec, request.target, tuple(notes))
+
+
+_IMPORTERS: dict[GraphKind, Callable[[Path, Overrides, Path], ImportedGraph]] = {
+    "openvino": _openvino,
+    "onnx": _onnx,
+    "tensorflow": _tensorflow,
+    "tflite": _tflite,
+    "torch": import_torch,
+    "paddle": import_paddle,
+    "caffe": import_caffe,
+}

@@ -175,7 +175,7 @@ def _grid_reading(
 
 
 def _follows_cells(table: Floats, size: tuple[int, int], strides: tuple[int, ...]) -> bool:
-    """Whether boxes lie where their cells do."""
+    """Returns whether boxes lie where their cells do."""
     cells, pixels = grid_cells(size, strides)
     with np.errstate(invalid="ignore", divide="ignore"):
         return bool(np.corrcoef(table[:, 0], cells[:, 0] * pixels)[0, 1] > _FOLLOWS)

@@ -9,6 +9,14 @@ from detector.errors import DetectorError, Remedy
 from detector.importers.layouts import LAYOUTS, Layout
 from detector.safetensors_file import Array
 
+_NEIGHBOURS = {
+    "RFBNet (2018)": ("base.0.", "Norm.branch0."),
+    "FSSD (2017)": ("ft_module.", "pyramid_ext."),
+    "RefineDet (2018)": ("arm_loc.", "odm_loc."),
+    "RetinaFace (2019)": ("body.", "fpn.", "ClassHead."),
+}
+"""Detectors near to SSD, by beginnings of their tensors' names; these are refused by their own name."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayoutMatch:
@@ -26,15 +34,6 @@ class LayoutMatch:
     def name(self) -> str:
         """The layout's short id."""
         return self.layout.name
-
-
-_NEIGHBOURS = {
-    "RFBNet (2018)": ("base.0.", "Norm.branch0."),
-    "FSSD (2017)": ("ft_module.", "pyramid_ext."),
-    "RefineDet (2018)": ("arm_loc.", "odm_loc."),
-    "RetinaFace (2019)": ("body.", "fpn.", "ClassHead."),
-}
-"""Detectors near to SSD, by beginnings of their tensors' names; these are refused by their own name."""
 
 
 def detect_layout(state: Mapping[str, Array]) -> LayoutMatch:

@@ -8,15 +8,15 @@ statement of onnx.proto (https://github.com/onnx/onnx, ``onnx/onnx.proto``).
 from __future__ import annotations
 
 import math
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, legible
 from detector.importers.first_bytes import start_of
-from detector.importers.protobuf_wire import Message, Schema, WireError, read_message
+from detector.importers.hints import FETCH_AGAIN, ONLY_DETECTORS
+from detector.importers.protobuf_file import read_file
+from detector.importers.protobuf_wire import Message, Schema, last_of, text_of
 
 _ENTRY: Schema = {1: ("key", "text"), 2: ("value", "text")}
 _TENSOR: Schema = {
@@ -57,7 +57,6 @@ _GRAPH: Schema = {
 }
 _MODEL: Schema = {
     1: ("ir_version", "whole"),
-    2: ("producer_name", "text"),
     7: ("graph", _GRAPH),
     8: ("opset_import", {1: ("domain", "text"), 2: ("version", "whole")}),
     14: ("metadata_props", _ENTRY),
@@ -99,8 +98,6 @@ MAX_EXTERNAL_BYTES = 2**30
 
 _OWN_DOMAINS = ("", "ai.onnx")
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
-_ONLY = "Only detectors made of the usual operators can be used; nothing was loaded."
-_AGAIN = "Fetch the file again."
 _SIDES = re.compile(r"\[([1-9]\d{1,3}), ([1-9]\d{1,3})\]")
 
 
@@ -120,14 +117,12 @@ class OnnxFile:
         inputs: Without those that are weights.
         outputs: In the file's order.
         facts: The metadata that its maker left, by name.
-        producer: The program that wrote it.
         beside: Files of weights beside it, that belong to it.
     """
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     facts: dict[str, str]
-    producer: str
     beside: tuple[Path, ...]
 
     @property
@@ -145,18 +140,12 @@ def check_onnx(path: Path) -> OnnxFile:
         DetectorError: It cannot be read, is cut off, damaged or no ONNX file, or holds what no detector needs.
     """
     start_of(path)
-    try:
-        with path.open("rb") as file:
-            message = read_message(file, os.fstat(file.fileno()).st_size, _MODEL)
-    except WireError as error:
-        raise DetectorError(f"{path.name} is cut off, damaged or no ONNX file: {error}.", _AGAIN) from error
-    except OSError as error:
-        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    message = read_file(path, _MODEL, "ONNX file")
     graphs = message.get("graph", [])
     if len(graphs) != 1 or not graphs[0].get("node") or not message.get("opset_import"):
-        raise DetectorError(f"{path.name} is cut off, damaged or no ONNX file: it has no graph.", _AGAIN)
+        raise DetectorError(f"{path.name} is cut off, damaged or no ONNX file: it has no graph.", FETCH_AGAIN)
     if "functions" in message:
-        raise DetectorError(f"{path.name} defines functions of its own, which is not supported.", _ONLY)
+        raise DetectorError(f"{path.name} defines functions of its own, which is not supported.", ONLY_DETECTORS)
     graph = graphs[0]
     tensors = list(graph.get("initializer", []))
     for node in graph["node"]:
@@ -164,15 +153,14 @@ def check_onnx(path: Path) -> OnnxFile:
     if len(graph["node"]) > MAX_NODES:
         raise DetectorError(f"{path.name} has more than {MAX_NODES} operators.")
     if "sparse_initializer" in graph:
-        raise DetectorError(f"{path.name} has sparse weights, which are not supported.", _ONLY)
+        raise DetectorError(f"{path.name} has sparse weights, which are not supported.", ONLY_DETECTORS)
     _check_order(graph, path)
     beside = {place for tensor in tensors if (place := _checked_tensor(tensor, path)) is not None}
-    weights = {_text(tensor, "name") for tensor in graph.get("initializer", [])}
+    weights = {text_of(tensor, "name") for tensor in graph.get("initializer", [])}
     return OnnxFile(
         inputs=tuple(port for each in graph.get("input", []) if (port := _port(each)).name not in weights),
         outputs=tuple(_port(each) for each in graph.get("output", [])),
-        facts={_text(entry, "key"): _text(entry, "value") for entry in message.get("metadata_props", [])},
-        producer=_text(message, "producer_name"),
+        facts={text_of(entry, "key"): text_of(entry, "value") for entry in message.get("metadata_props", [])},
         beside=tuple(sorted(beside)),
     )
 
@@ -183,45 +171,49 @@ def _checked_node(node: Message) -> list[Message]:
     Raises:
         DetectorError: It is none that detectors use, or has a graph inside.
     """
-    kind, domain = _text(node, "op_type"), _text(node, "domain")
+    kind, domain = text_of(node, "op_type"), text_of(node, "domain")
     if kind not in OPERATORS or domain not in _OWN_DOMAINS:
         name = kind if domain in _OWN_DOMAINS else f"{domain}.{kind}"
-        raise DetectorError(f"The model contains an operator {_shown(name)}, which detectors do not use.", _ONLY)
+        raise DetectorError(
+            f"The model contains an operator {legible(name)}, which detectors do not use.", ONLY_DETECTORS
+        )
     tensors = []
     for attribute in node.get("attribute", []):
         if any(part in attribute for part in ("graph", "graphs", "sparse_tensor", "sparse_tensors")):
-            raise DetectorError(f"The model's operator {_shown(kind)} holds a graph or sparse weights.", _ONLY)
+            raise DetectorError(
+                f"The model's operator {legible(kind)} holds a graph or sparse weights.", ONLY_DETECTORS
+            )
         tensors += [*attribute.get("tensor", []), *attribute.get("tensors", [])]
     return tensors
 
 
 def _check_order(graph: Message, path: Path) -> None:
     """Every operator takes what was there before it: the graph has no circle and no loose end."""
-    known = {_text(each, "name") for each in (*graph.get("input", []), *graph.get("initializer", []))} | {""}
+    known = {text_of(each, "name") for each in (*graph.get("input", []), *graph.get("initializer", []))} | {""}
     for node in graph["node"]:
         if not known.issuperset(node.get("input", [])):
-            raise DetectorError(f"{path.name} is damaged: an operator takes what none before it gives.", _AGAIN)
+            raise DetectorError(f"{path.name} is damaged: an operator takes what none before it gives.", FETCH_AGAIN)
         given = [name for name in node.get("output", []) if name]
         if known.intersection(given) - {""} or len(set(given)) != len(given):
-            raise DetectorError(f"{path.name} is damaged: two operators give the same tensor.", _AGAIN)
+            raise DetectorError(f"{path.name} is damaged: two operators give the same tensor.", FETCH_AGAIN)
         known.update(given)
-    if not {_text(each, "name") for each in graph.get("output", [])} <= known:
-        raise DetectorError(f"{path.name} is damaged: no operator gives one of its outputs.", _AGAIN)
+    if not {text_of(each, "name") for each in graph.get("output", [])} <= known:
+        raise DetectorError(f"{path.name} is damaged: no operator gives one of its outputs.", FETCH_AGAIN)
 
 
 def _checked_tensor(tensor: Message, path: Path) -> Path | None:
     """The file beside ``path`` that holds the tensor; None where it lies in ``path`` itself."""
     dims = tensor.get("dims", [])
-    name, count = _shown(_text(tensor, "name")), math.prod(dims)
+    name, count = legible(text_of(tensor, "name")), math.prod(dims)
     if any(side < 0 for side in dims) or count > MAX_ELEMENTS:
         raise DetectorError(f"{path.name}: tensor {name} has the shape {str(dims[:8])[:80]}, which no detector needs.")
-    entries = {_text(entry, "key"): _text(entry, "value") for entry in tensor.get("external_data", [])}
-    if not entries and _last(tensor, "data_location", 0) == 0:
+    entries = {text_of(entry, "key"): text_of(entry, "value") for entry in tensor.get("external_data", [])}
+    if not entries and last_of(tensor, "data_location", 0) == 0:
         return None
     place = _inside_folder(entries.get("location", ""), path)
     offset, length = _whole(entries.get("offset", "0")), _whole(entries.get("length", "0"))
     size = place.stat().st_size
-    length = length or count * _ITEM_BYTES.get(_last(tensor, "data_type", 0), 1)
+    length = length or count * _ITEM_BYTES.get(last_of(tensor, "data_type", 0), 1)
     if size > MAX_EXTERNAL_BYTES or offset + length > size:
         raise DetectorError(f"{place.name} is cut off or too large: {path.name} needs {offset + length} bytes of it.")
     return place
@@ -238,30 +230,17 @@ def _inside_folder(location: str, path: Path) -> Path:
     except (OSError, ValueError):
         inside = found = False
     if not inside:
-        raise DetectorError(f"{path.name} wants weights from outside its folder ({_shown(location)}).", _ONLY)
+        raise DetectorError(f"{path.name} wants weights from outside its folder ({legible(location)}).", ONLY_DETECTORS)
     if not found:
-        raise DetectorError(f"{_shown(pure.name)} is missing beside {path.name}.", "Both files make up the model.")
+        raise DetectorError(f"{legible(pure.name)} is missing beside {path.name}.", "Both files make up the model.")
     return place
 
 
 def _port(value: Message) -> Port:
-    kind: Message = _last(_last(value, "type", {}), "tensor_type", {})
-    dims = _last(kind, "shape", {}).get("dim", [])
-    return Port(_text(value, "name"), tuple(_last(dim, "value", -1) for dim in dims))
-
-
-def _last(message: Message, key: str, default: Any) -> Any:
-    values = message.get(key)
-    return values[-1] if values else default
-
-
-def _text(message: Message, key: str) -> str:
-    return str(_last(message, key, ""))
+    kind: Message = last_of(last_of(value, "type", {}), "tensor_type", {})
+    dims = last_of(kind, "shape", {}).get("dim", [])
+    return Port(text_of(value, "name"), tuple(last_of(dim, "value", -1) for dim in dims))
 
 
 def _whole(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 16 else MAX_EXTERNAL_BYTES + 1
-
-
-def _shown(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())[:60] or "without a name"

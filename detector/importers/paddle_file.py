@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, legible
 from detector.importers.first_bytes import start_of
+from detector.importers.hints import FETCH_AGAIN, ONLY_DETECTORS
 from detector.importers.paddle_names import weights_of
-from detector.importers.protobuf_wire import Message, Schema, WireError, last_of, printable, read_message, text_of
+from detector.importers.protobuf_file import read_file
+from detector.importers.protobuf_wire import Message, Schema, WireError, last_of, read_message, text_of
 from detector.safetensors_file import MAX_FILE_BYTES
 
 _TENSOR: Schema = {1: ("kind", "whole"), 2: ("dims", "whole")}
@@ -70,8 +72,6 @@ _MOST_VALUES = 3_000_000  # a program tells of every operator where in the sourc
 _MAX_ELEMENTS = 2**28
 _MAX_DESCRIPTION = 1024
 _HEADER = struct.Struct("<IQIi")
-_AGAIN = "Fetch the file again."
-_ONLY = "Only detectors made of the usual operators can be used; nothing was loaded."
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +134,12 @@ def read_paddle(path: Path) -> PaddleFile:
 
 def _block(path: Path) -> Message:
     start_of(path)
-    try:
-        with path.open("rb") as file:
-            message = read_message(file, os.fstat(file.fileno()).st_size, _PROGRAM, _MOST_VALUES)
-    except WireError as error:
-        raise DetectorError(f"{path.name} is cut off, damaged or no Paddle program: {error}.", _AGAIN) from error
-    except OSError as error:
-        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    message = read_file(path, _PROGRAM, "Paddle program", _MOST_VALUES)
     blocks = message.get("blocks", [])
     if not blocks or not blocks[0].get("ops"):
-        raise DetectorError(f"{path.name} is cut off, damaged or no Paddle program: it has no operators.", _AGAIN)
+        raise DetectorError(f"{path.name} is cut off, damaged or no Paddle program: it has no operators.", FETCH_AGAIN)
     if len(blocks) > 1:
-        raise DetectorError(f"{path.name} holds loops or branches, which are not supported.", _ONLY)
+        raise DetectorError(f"{path.name} holds loops or branches, which are not supported.", ONLY_DETECTORS)
     number = last_of(last_of(message, "version", {}), "number", 0)
     if 0 < number < 2_000_000:
         raise DetectorError(f"{path.name} was written by a Paddle older than 2.0.", "Export it by a newer one.")
@@ -161,19 +155,23 @@ def _checked_order(
     for each in operators:
         kind = text_of(each, "type")
         if kind not in OPERATORS:
-            raise DetectorError(f"The model contains an operator {printable(kind)}, which detectors do not use.", _ONLY)
+            raise DetectorError(
+                f"The model contains an operator {legible(kind)}, which detectors do not use.", ONLY_DETECTORS
+            )
         if any(last_of(attribute, "kind", 0) in _BLOCKS for attribute in each.get("attrs", [])):
-            raise DetectorError(f"The model's operator {printable(kind)} holds a program of its own.", _ONLY)
+            raise DetectorError(f"The model's operator {legible(kind)} holds a program of its own.", ONLY_DETECTORS)
         taken, given = (
             [name for end in each.get(side, []) for name in end.get("arguments", [])] for side in ("inputs", "outputs")
         )
         loose = [] if kind == "feed" else [name for name in taken if name not in known]
         if loose or not variables.keys() >= {*taken, *given}:
-            raise DetectorError(f"{path.name} is damaged: an operator takes or gives what is nowhere named.", _AGAIN)
+            raise DetectorError(
+                f"{path.name} is damaged: an operator takes or gives what is nowhere named.", FETCH_AGAIN
+            )
         if kind == "feed":
             inputs += given[:1]
         if (kind == "feed" and len(given) != 1) or (kind == "fetch" and len(taken) != 1):
-            raise DetectorError(f"{path.name} is damaged: one of its inputs or outputs has no name.", _AGAIN)
+            raise DetectorError(f"{path.name} is damaged: one of its inputs or outputs has no name.", FETCH_AGAIN)
         known.update(given)
     return tuple(inputs)
 
@@ -214,12 +212,14 @@ def _check_weights(path: Path, program: Path, stored: Sequence[tuple[str, tuple[
     except OSError as error:
         raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
     if left:
-        raise DetectorError(f"{path.name} does not belong to {program.name}: {left} bytes of it are left over.", _AGAIN)
+        raise DetectorError(
+            f"{path.name} does not belong to {program.name}: {left} bytes of it are left over.", FETCH_AGAIN
+        )
 
 
 def _skip_tensor(file: BinaryIO, left: int, name: str, shape: tuple[int, ...], path: Path) -> int:
     """Goes to the next tensor; returns how many bytes are left."""
-    cut = DetectorError(f"{path.name} is cut off or damaged at {printable(name)}.", _AGAIN)
+    cut = DetectorError(f"{path.name} is cut off or damaged at {legible(name)}.", FETCH_AGAIN)
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
         raise cut

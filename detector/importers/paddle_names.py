@@ -13,7 +13,7 @@ _PADDLE_3 = re.compile(rb'"magic"\s*:\s*"pir"')
 
 
 def is_paddle(start: bytes, path: Path) -> bool:
-    """Whether a file that begins with ``start`` is a Paddle program: one block, the first."""
+    """Returns whether a file that begins with ``start`` is a Paddle program: one block, the first."""
     return path.suffix.lower() == ".pdmodel" or path.name == "__model__" or _START.match(start) is not None
 
 

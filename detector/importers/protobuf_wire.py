@@ -213,8 +213,3 @@ def last_of(message: Message, key: str, default: Any) -> Any:
 def text_of(message: Message, key: str) -> str:
     """Returns a field of text; "" where there is none."""
     return str(last_of(message, key, ""))
-
-
-def printable(name: str) -> str:
-    """Returns a name out of a file, fit for a message."""
-    return "".join(c for c in name if c.isprintable())[:60] or "without a name"

@@ -16,6 +16,7 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.importers.box_buffer import is_box_buffer
 from detector.importers.first_bytes import start_of
+from detector.importers.hints import FETCH_AGAIN
 from detector.importers.pickle_machine import DamagedPickleError, Opaque, UnknownNameError
 from detector.importers.torch_file import TorchFile
 from detector.importers.torch_names import LONGEST_PICKLE, StoredTensor
@@ -25,7 +26,6 @@ _WRAPPERS = ("model", "state_dict", "ema_state_dict", "model_state_dict", "net")
 _PREFIXES = ("module.1.", "module.", "_orig_mod.", "model.", "net.", "network.", "detector.")
 _BESIDE = re.compile(r"[a-z_]*(loss|criterion|metric)[a-z_]*\d*\.", re.IGNORECASE)
 """Modules that Lightning keeps with the network, as they belong to the same class."""
-_AGAIN = "Fetch the file again."
 _ENCRYPTED = 1  # of a zip member's flags
 _REPEATED, _ANYWAY = 4, 16 * 2**20
 """A file's tensors may claim so many times its bytes, and a small file's so many bytes: shared weights, and views."""
@@ -104,7 +104,7 @@ def _check_zip(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except Exception as error:  # names in no encoding, versions of no kind: the reader has no error of its own
-        raise DetectorError(f"{path.name} is cut off or damaged.", _AGAIN) from error
+        raise DetectorError(f"{path.name} is cut off or damaged.", FETCH_AGAIN) from error
     pickles = [entry.file_size for entry in entries if entry.filename.endswith("data.pkl")]
     unpacked = sum(entry.file_size for entry in entries)
     if any(entry.filename.endswith("/constants.pkl") for entry in entries):
@@ -123,7 +123,7 @@ def _check_zip(path: Path) -> None:
 
 
 def _damaged(path: Path, error: Exception) -> NoReturn:
-    raise DetectorError(f"{path.name} is cut off or damaged.", _AGAIN) from error
+    raise DetectorError(f"{path.name} is cut off or damaged.", FETCH_AGAIN) from error
 
 
 def _unwrap(content: Any) -> Any:

@@ -82,7 +82,7 @@ def _graph_kind(start: bytes) -> GraphKind | None:
 
 
 def _is_known_ssd(path: Path) -> bool:
-    """Whether a graph of TensorFlow's holds the weights of a network of ours, by the names of its constants."""
+    """Returns whether a graph of TensorFlow's holds the weights of a network of ours, by the names of its constants."""
     names = constant_names(path)
     return all(any(name.startswith(word) for name in names) for word in _TENSORFLOW_SSD)
 

@@ -7,16 +7,17 @@ saved_model.proto (tensorflow/core/framework, tensorflow/core/protobuf).
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, legible
 from detector.importers.first_bytes import start_of
-from detector.importers.protobuf_wire import Message, Schema, WireError, last_of, printable, read_message, text_of
+from detector.importers.hints import FETCH_AGAIN, ONLY_DETECTORS
+from detector.importers.protobuf_file import read_file
+from detector.importers.protobuf_wire import Message, Schema, last_of, text_of
 from detector.safetensors_file import MAX_FILE_BYTES, Array, Arrays
 
 SAVED_MODEL = "saved_model.pb"
@@ -53,8 +54,6 @@ _TYPES: dict[int, Any] = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 10: "u1", 19: 
 _MOST_VALUES, _MOST_NODES = 3_000_000, 100_000  # some published SSDs suppress class by class, in nodes of their own
 _MOST_ELEMENTS = 2**28
 _REPEATED, _ANYWAY = 4, 16 * 2**20  # a file's constants may come to so many times its bytes, and to so many bytes
-_AGAIN = "Fetch the file again."
-_ONLY = "Only detectors made of the usual operators can be used; nothing was loaded."
 
 OPERATORS = frozenset(
     (
@@ -84,8 +83,8 @@ OPERATORS = frozenset(
 
 
 def is_tensorflow(start: bytes, path: Path) -> bool:
-    """Whether a file that begins with ``start`` is a graph of TensorFlow's, by its name and its first byte."""
-    return path.suffix.lower() == ".pb" and (start.startswith(_FIRST_NODE) or start.startswith(_SAVED_VERSION))
+    """Returns whether a file that begins with ``start`` is a graph of TensorFlow's, by its name and its first byte."""
+    return path.suffix.lower() == ".pb" and (start.startswith((_FIRST_NODE, _SAVED_VERSION)))
 
 
 def constant_names(path: Path) -> set[str]:
@@ -118,7 +117,7 @@ def read_constants(path: Path) -> Arrays:
         try:
             constants[name] = _values(tensor, kind, shape)
         except ValueError as error:
-            raise DetectorError(f"{path.name} is damaged: constant {name[:60]!r} {error}.", _AGAIN) from error
+            raise DetectorError(f"{path.name} is damaged: constant {name[:60]!r} {error}.", FETCH_AGAIN) from error
     return constants
 
 
@@ -131,25 +130,27 @@ def check_tensorflow(path: Path) -> None:
     nodes = _nodes(path, _OUTLINE)
     known = {text_of(node, "name") for node in nodes}
     if len(known) != len(nodes) or "" in known:
-        raise DetectorError(f"{path.name} is damaged: two of its operators have the same name.", _AGAIN)
+        raise DetectorError(f"{path.name} is damaged: two of its operators have the same name.", FETCH_AGAIN)
     takes: dict[str, set[str]] = {}
     for node in nodes:
         kind, name = text_of(node, "op"), text_of(node, "name")
         if kind not in OPERATORS:
-            raise DetectorError(f"The model contains an operator {printable(kind)}, which detectors do not use.", _ONLY)
+            raise DetectorError(
+                f"The model contains an operator {legible(kind)}, which detectors do not use.", ONLY_DETECTORS
+            )
         takes[name] = {text.removeprefix("^").split(":")[0] for text in node.get("input", [])}
         if not takes[name] <= known:
-            raise DetectorError(f"{path.name} is damaged: an operator takes what none gives.", _AGAIN)
+            raise DetectorError(f"{path.name} is damaged: an operator takes what none gives.", FETCH_AGAIN)
         if kind == "Const" and not _is_shape(_shape(_tensor(node))):
-            raise DetectorError(f"{path.name}: constant {printable(name)} is larger than a detector needs.")
+            raise DetectorError(f"{path.name}: constant {legible(name)} is larger than a detector needs.")
     if _has_circle(takes):
-        raise DetectorError(f"{path.name} is damaged: its operators wait for each other in a circle.", _AGAIN)
+        raise DetectorError(f"{path.name} is damaged: its operators wait for each other in a circle.", FETCH_AGAIN)
     if path.name == SAVED_MODEL:
         _check_variables(path)
 
 
 def _has_circle(takes: Mapping[str, set[str]]) -> bool:
-    """Whether taking away what needs nothing, again and again, leaves something."""
+    """Returns whether taking away what needs nothing, again and again, leaves something."""
     waits = {name: len(needs) for name, needs in takes.items()}
     users: dict[str, list[str]] = {}
     for name, needs in takes.items():
@@ -172,7 +173,9 @@ def _check_variables(path: Path) -> None:
     try:
         for place in path.parent.glob("variables/*"):
             if not place.resolve().is_relative_to(home) or place.stat().st_size > MAX_FILE_BYTES:
-                raise DetectorError(f"{path.parent.name} wants weights from outside its folder, or too many.", _ONLY)
+                raise DetectorError(
+                    f"{path.parent.name} wants weights from outside its folder, or too many.", ONLY_DETECTORS
+                )
     except OSError as error:
         raise DetectorError(f"Cannot read {path.parent}: {error.strerror or error}.") from error
 
@@ -181,13 +184,7 @@ def _nodes(path: Path, graph: Schema) -> Sequence[Message]:
     start = start_of(path)
     is_saved = start.startswith(_SAVED_VERSION)
     schema: Schema = {2: ("meta_graphs", {2: ("graph", graph)})} if is_saved else graph
-    try:
-        with path.open("rb") as file:
-            message = read_message(file, os.fstat(file.fileno()).st_size, schema, _MOST_VALUES)
-    except WireError as error:
-        raise DetectorError(f"{path.name} is cut off, damaged or no graph of TensorFlow's: {error}.", _AGAIN) from error
-    except OSError as error:
-        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    message = read_file(path, schema, "graph of TensorFlow's", _MOST_VALUES)
     if is_saved:
         graphs = [each for meta in message.get("meta_graphs", []) for each in meta.get("graph", [])]
         if len(graphs) != 1:
@@ -196,7 +193,7 @@ def _nodes(path: Path, graph: Schema) -> Sequence[Message]:
     nodes: list[Message] = message.get("node", [])
     if not 0 < len(nodes) <= _MOST_NODES or not all(text_of(node, "op") for node in nodes):
         raise DetectorError(
-            f"{path.name} is cut off, damaged or no graph of TensorFlow's: it has no operators.", _AGAIN
+            f"{path.name} is cut off, damaged or no graph of TensorFlow's: it has no operators.", FETCH_AGAIN
         )
     return nodes
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.importers.first_bytes import start_of
+from detector.importers.hints import FETCH_AGAIN
 from detector.safetensors_file import MAX_FILE_BYTES, MAX_TENSORS, Array, Arrays
 
 _MAX_JSON_BYTES = 8 * 2**20  # ssdlite_mobilenet_v2_coco's is 0.5 MiB
@@ -112,7 +113,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
-        raise DetectorError(f"{path.name} is not valid JSON.", "Fetch the file again.") from error
+        raise DetectorError(f"{path.name} is not valid JSON.", FETCH_AGAIN) from error
     return content if isinstance(content, dict) else {}
 
 

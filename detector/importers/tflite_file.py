@@ -13,7 +13,8 @@ from pathlib import Path
 from detector.errors import DetectorError
 from detector.importers.first_bytes import start_of
 from detector.importers.flatbuffer import FlatError, Table
-from detector.importers.tflite_graph import ONLY_DETECTORS, Quantised, TfliteGraph, quantised
+from detector.importers.hints import FETCH_AGAIN, ONLY_DETECTORS
+from detector.importers.tflite_graph import Quantised, TfliteGraph, quantised
 from detector.importers.tflite_postprocess import POSTPROCESS, PostProcess, cut_postprocess, read_postprocess
 
 IDENTIFIER = b"TFL3"
@@ -25,7 +26,6 @@ _CONTROL = frozenset((117, 118, 119, 120, 129, 130, 142, 143, 144, 145, 146, 147
 _UNUSED = frozenset((7, 10, 13, 15, 16, 20, 24, 26, 30, 31, 33, 35, 44, 46, 52))
 """Lookups in tables and text, recurrent networks."""
 _MAX_BYTES = 2**30
-_AGAIN = "Fetch the file again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,13 @@ def read_tflite(path: Path) -> TfliteFile:
     """
     start = start_of(path)
     if start[4:8] != IDENTIFIER:
-        raise DetectorError(f"{path.name} is no TensorFlow Lite file, or damaged.", _AGAIN)
+        raise DetectorError(f"{path.name} is no TensorFlow Lite file, or damaged.", FETCH_AGAIN)
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise DetectorError(f"{path.name} is larger than {_MAX_BYTES >> 20} MiB.")
         return _read(bytearray(path.read_bytes()), path)
     except FlatError as error:
-        raise DetectorError(f"{path.name} is cut off or damaged: {error}.", _AGAIN) from error
+        raise DetectorError(f"{path.name} is cut off or damaged: {error}.", FETCH_AGAIN) from error
     except OSError as error:
         raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.importers.flatbuffer import Buffer, FlatError, Table
-
-ONLY_DETECTORS = "Only detectors made of the usual operators can be used; nothing was loaded."
+from detector.importers.hints import ONLY_DETECTORS
 
 _MOST_OPERATORS, _MOST_TENSORS = 20_000, 50_000
 

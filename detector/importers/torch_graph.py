@@ -60,7 +60,7 @@ def kind_of(state: Mapping[str, Array]) -> Kind | None:
 
 
 def is_torch_graph(path: Path) -> bool:
-    """Whether ``path`` is a checkpoint that is run as a graph; what cannot be read is not."""
+    """Returns whether ``path`` is a checkpoint that is run as a graph; what cannot be read is not."""
     try:
         return path.stat().st_size <= _MOST_BYTES and kind_of(read_checkpoint(path)) is not None
     except (DetectorError, OSError):  # the reader that comes after this says why
@@ -169,15 +169,15 @@ class _Network:
         return self.conv(x, name, relu=False)
 
     def has(self, name: str) -> bool:
-        """Whether the file has a tensor of this name."""
+        """Returns whether the file has a tensor of this name."""
         return name in self._state
 
     def max_pool(self, x: Port) -> Port:
-        """Of three by three, every other one."""
+        """Takes the maximum of every other three by three."""
         return self._bench.ops.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
 
     def mean_pool(self, x: Port) -> Port:
-        """Of three by three, zeros around the map included."""
+        """Takes the mean of every three by three, counting the zeros around the map."""
         return self._bench.ops.avg_pool(x, [1, 1], [1, 1], [1, 1], [3, 3], False).output(0)
 
     def join(self, *parts: Port) -> Port:

@@ -1,5 +1,7 @@
-"""SSDs on ResNet-50, MobileNet and MobileNetV2; twins of ``detector.models.resnet``,
-``mobilenet_v1`` and ``mobilenet_v2``. All are made of convolutions with biases."""
+"""SSDs on ResNet-50, MobileNet and MobileNetV2, all made of convolutions with biases.
+
+Twins of ``detector.models.resnet``, ``mobilenet_v1`` and ``mobilenet_v2``.
+"""
 
 from __future__ import annotations
 

@@ -55,11 +55,12 @@ class Detector(Protocol):
 
     Attributes:
         spec: The model.
-        engine: "torch_cuda", "torch_mps", "torch_cpu" or "openvino".
+        engine: "openvino", or "torch_" or "torchvision_" and a device: "torch_cuda", "torchvision_cpu".
         device: Where it runs, e.g. "cuda:0 (NVIDIA H100)" or "cpu".
         precision: What it computes in, after "auto" was resolved.
         notes: Things the user should know, e.g. why a GPU was not used; empty when all is as asked. More may come, and
             the device change, where a GPU fails while it is in use.
+        preferred_batch: How many frames at once it works best with; 1 where it gains nothing from batches.
     """
 
     spec: ModelSpec

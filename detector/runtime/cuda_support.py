@@ -98,13 +98,13 @@ def why_not_cuda(index: int) -> str:
 
 
 def has_native_bf16(device: torch.device) -> bool:
-    """Whether an NVIDIA GPU multiplies bfloat16 itself, rather than by emulating it."""
+    """Returns whether an NVIDIA GPU multiplies bfloat16 itself, rather than by emulating it."""
     with torch.cuda.device(device):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def is_covered(capability: tuple[int, int], architectures: Sequence[str]) -> bool:
-    """Whether a PyTorch built for ``architectures`` ("sm_90", "compute_90"...) runs on a GPU of ``capability``.
+    """Returns whether a PyTorch built for ``architectures`` ("sm_90", "compute_90"...) runs on a GPU of ``capability``.
 
     Binary code (sm) runs on the same major version from its minor version up; PTX (compute) on anything newer.
     """

@@ -38,7 +38,7 @@ class PlaneColours:
 
     @property
     def is_known(self) -> bool:
-        """Whether ``bgr_of`` has this matrix."""
+        """Returns whether ``bgr_of`` has this matrix."""
         return self.matrix in _SHARES
 
     def factors(self) -> tuple[float, float, float, float, float]:

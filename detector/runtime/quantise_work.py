@@ -1,5 +1,4 @@
-"""The other process of ``quantise``: ranges are measured, or NNCF calibrates; then the number formats are compared and
-timed beside each other.
+"""The other process of ``quantise``: measures ranges, or has NNCF calibrate; compares and times the number formats.
 
 Runs in a process of its own, on its main thread; importing this module loads neither NNCF nor OpenVINO.
 """

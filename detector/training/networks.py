@@ -17,6 +17,7 @@ _STD = (58.0, 58.0, 58.0)
 
 BaseWeights = Literal["caffe", "torchvision"]
 """Who trained a base network: VGG-16's authors, whose weights want no division, or torchvision."""
+_BEHIND_THE_BASE = ("extras", "loc", "conf", "regression_headers", "classification_headers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,9 @@ TRAINABLE: dict[str, Trainable] = {
 }
 """By the name on the command line; "small" has the smaller default boxes that the authors used for COCO."""
 
-_BEHIND_THE_BASE = ("extras", "loc", "conf", "regression_headers", "classification_headers")
-
 
 def base_layers(parameters: Iterable[str]) -> tuple[str, ...]:
-    """How those ``parameters``' names begin that belong to the base network, not to feature layers or predictors."""
+    """Returns how the names of those ``parameters`` begin that belong to the base network."""
     parts = dict.fromkeys(name.split(".")[0] for name in parameters)
     return tuple(f"{part}." for part in parts if part not in _BEHIND_THE_BASE)
 

@@ -26,8 +26,8 @@ SECRET = "hunter2"
 
 
 def message(label: str = "person", moment: str = "began", clip: str = "") -> AlarmMessage:
-    data = {"event": moment, "label": label, "rule": "person in door"}
-    return AlarmMessage("x", label, "2026-11-30T08:15:00+01:00", "door", "/tmp/a b.jpg", clip, data, moment)
+    data = {"event": moment, "label": label, "rule": "person in door", "zone": "step"}
+    return AlarmMessage(label, "2026-11-30T08:15:00+01:00", "door", "/tmp/a b.jpg", clip, data, moment)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_notification_names_class_place_and_picture(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     NotifyAction().send(message())
     given = json.loads((tmp_path / "a").read_text())
-    assert given[-2:] == ["person", "door, 2026-11-30T08:15:00+01:00"]
+    assert given[-2:] == ["person in step", "door, 08:15:00"]
     assert "--icon=/tmp/a b.jpg" in given
 
 
@@ -110,7 +110,7 @@ def test_a_notification_names_class_place_and_picture(tmp_path: Path, monkeypatc
 
 def test_an_event_arrives_as_json(web: Web) -> None:
     PostAction(f"http://{web.place}/hook?key=1").send(message())
-    assert web.got == [{"event": "began", "label": "person", "rule": "person in door"}]
+    assert web.got == [dict(message().data)]
     assert web.logins == [None]
 
 

@@ -31,7 +31,7 @@ BASE = "home/cams/door/person_in_door"
 
 def message(moment: str = "began", rule: str = "person in door") -> AlarmMessage:
     data = {"event": moment, "label": "person", "rule": rule}
-    return AlarmMessage("x", "person", "2026-11-30T08:15:00+01:00", "door", "", "", data, moment)
+    return AlarmMessage("person", "2026-11-30T08:15:00+01:00", "door", "", "", data, moment)
 
 
 def action_for(port: int, password: str = SECRET) -> MqttAction:

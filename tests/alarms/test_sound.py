@@ -17,7 +17,7 @@ from app.core.errors import AppError
 
 
 def message(moment: str = "began") -> AlarmMessage:
-    return AlarmMessage("x", "person", "2026-11-30T08:15:00+01:00", "door", "", "", {}, moment)
+    return AlarmMessage("person", "2026-11-30T08:15:00+01:00", "door", "", "", {}, moment)
 
 
 @pytest.fixture

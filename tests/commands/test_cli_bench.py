@@ -13,7 +13,7 @@ import pytest
 
 from app.cli import bench as command
 from app.core.errors import AppError
-from app.lab.bench import benchmark, peaks
+from app.lab.bench import benchmark
 from app.lab.bench.baselines import BASELINES
 from app.lab.bench.bench_report import BenchReport
 from app.lab.bench.bench_request import BenchRequest
@@ -25,16 +25,14 @@ from tests.support.bench_report import REPORT
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.media import make_video
 from tests.support.one_thread import one_thread
+from tests.support.quick_peaks import use_quick_peaks
 from tests.support.small_rival import shrink_faster_rcnn
 from tests.support.tiny_models import random_spec, save_random
 
 
 @pytest.fixture(autouse=True)
 def _quick_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measures small matrices: what the computer can multiply is no matter here."""
-    monkeypatch.setitem(peaks.MATRIX_SIDE, "cpu", 128)
-    monkeypatch.setitem(peaks.MAP_SIDE, "cpu", 8)
-    monkeypatch.setattr(peaks, "SECONDS", 0.0)
+    use_quick_peaks(monkeypatch)
 
 
 @pytest.fixture

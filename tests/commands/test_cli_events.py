@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.cli.events import clock, seconds
+from app.cli.times import clock, seconds
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video, read_frame_index
 from tests.support.probe import probe

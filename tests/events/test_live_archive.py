@@ -16,13 +16,13 @@ from app.core.events import live_archive
 from app.core.events.event import Crossing, Event, ZoneVisit
 from app.core.events.geometry import anchors_of
 from app.core.events.judgements import JudgementStore, Verdict
-from app.core.events.kept_event import MAX_SIGHTINGS, KeptEvent, LiveSession
+from app.core.events.kept_event import MAX_SIGHTINGS, KeptEvent, KeptSession
 from app.core.events.live_archive import LiveArchive
 
 SIZE = (640, 480)
 TODAY = date(2026, 5, 4)
-FRONT = LiveSession("live/1", "camera:front", "Front", TODAY, "demo", SIZE)
-BACK = LiveSession("live/2", "camera:back", "Back", TODAY, "demo", SIZE)
+FRONT = KeptSession("live/1", "camera:front", "Front", TODAY, "demo", SIZE)
+BACK = KeptSession("live/2", "camera:back", "Back", TODAY, "demo", SIZE)
 
 
 def event_between(start_s: float, end_s: float, *tracks: int, top: float = 0.9, top_at: float = 0.5) -> Event:

@@ -22,8 +22,16 @@ from detector.runtime.open import open_detector
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.media import make_audio, make_video
 from tests.support.one_thread import one_thread
+from tests.support.quick_peaks import use_quick_peaks
 from tests.support.tiny_models import save_random
 from tools.fixtures.coded_images import read_frame_index
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_quick_peaks(monkeypatch)
+    monkeypatch.setattr("app.lab.bench.export_steps.STEP_S", 0.05)
+    monkeypatch.setattr("app.lab.bench.export_steps.LONG_S", 0.0)
 
 
 def indices(path: Path) -> list[int]:
@@ -53,11 +61,7 @@ def test_what_is_no_video_is_said(tmp_path: Path) -> None:
         cut(tmp_path / "text.mp4", 1.0, tmp_path)
 
 
-def test_an_export_is_measured_by_step_and_whole(
-    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.lab.bench.export_steps.STEP_S", 0.05)
-    monkeypatch.setattr("app.lab.bench.export_steps.LONG_S", 0.0)
+def test_an_export_is_measured_by_step_and_whole(capsys: Capture, tmp_path: Path) -> None:
     save_random(tmp_path / "tiny.safetensors")
     video = make_video(tmp_path / "v.mp4", 12, fps=Fraction(10), audio=True)
     page = tmp_path / "bench.html"

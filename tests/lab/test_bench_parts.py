@@ -34,6 +34,7 @@ from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.spec import ModelSpec, PostprocessSpec
 from tests.support.media import make_video
 from tests.support.one_thread import one_thread
+from tests.support.quick_peaks import use_quick_peaks
 from tests.support.small_rival import shrink_faster_rcnn
 from tools.fixtures.coded_images import read_frame_index
 
@@ -206,9 +207,7 @@ def test_the_work_of_a_network_is_that_of_the_published_counts() -> None:
 
 
 def test_peaks_are_measured_where_the_format_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(peaks.MATRIX_SIDE, "cpu", 64)
-    monkeypatch.setitem(peaks.MAP_SIDE, "cpu", 8)
-    monkeypatch.setattr(peaks, "SECONDS", 0.0)
+    use_quick_peaks(monkeypatch)
     for precision in ("fp32", "bf16"):
         peak = peaks.measured_peak("cpu", precision)
         assert peak is not None

@@ -11,7 +11,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -347,5 +346,3 @@ def desk(
         made.window.close()
         made.background.close(5.0)
         made.window.deleteLater()
-        # Now, not when the next test lets events happen: the style sheet is laid on every widget there is.
-        QCoreApplication.sendPostedEvents(made.window, QEvent.Type.DeferredDelete.value)

@@ -85,7 +85,7 @@ def test_a_device_that_breaks_is_said_once_and_let_go(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("platform", "loaded", "allowed", "said"),
     [
-        ("linux", False, True, "sudo modprobe v4l2loopback (package"),
+        ("linux", False, True, "sudo modprobe v4l2loopback exclusive_caps=1 (package"),
         ("linux", True, False, "usermod"),
         ("linux", True, True, "modprobe -r"),
         ("win32", False, True, "OBS"),

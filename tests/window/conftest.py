@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
 from tests.support.qt_fakes import Desk, application, desk
@@ -15,6 +16,13 @@ from tests.support.qt_fakes import Desk, application, desk
 def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     with desk(qtbot, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _gone_at_the_end() -> Iterator[None]:
+    """What a test leaves to be deleted does not wait for the next one, which would lay its style sheet on all that."""
+    yield
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 @pytest.fixture(autouse=True)

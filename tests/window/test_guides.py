@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.ui.guides import GUIDES, NO_CAMERA, Guides, guide_path, slug
+from app.ui.guides import GUIDES, NO_CAMERA, VIRTUAL_CAMERA, Guides, guide_path, slug
 from app.ui.help_sheet import HelpSheet
 from tests.support.qt_checks import settle
 from tests.support.qt_fakes import Desk
@@ -39,7 +39,8 @@ def test_packages_carry_the_guides(repository: Path) -> None:
 
 @pytest.mark.parametrize("name", GUIDES)
 def test_links_in_guides_lead_somewhere(name: str) -> None:
-    for link in (*_LINK.findall(guide_path(name).read_text("utf-8")), f"{NO_CAMERA.replace('#', '.md#')}"):
+    asked = (where.replace("#", ".md#") for where in (NO_CAMERA, VIRTUAL_CAMERA))
+    for link in (*_LINK.findall(guide_path(name).read_text("utf-8")), *asked):
         if link.startswith("http"):
             continue
         file, _, fragment = link.partition("#")

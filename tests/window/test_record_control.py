@@ -115,6 +115,28 @@ def test_an_encoder_that_fails_is_said_until_it_works_again(
         assert table.services.banner.words[0] == "Recording goes on."
 
 
+def test_why_nothing_was_recorded_is_said_at_the_end(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_about: object) -> None:
+        raise AppError("No encoder opens.")
+
+    monkeypatch.setattr(frame_encoder_module, "_plan", refuse)
+    with desk(qtbot, tmp_path, recording_into(tmp_path)) as table:
+        table.open(CAMERA, "camera:0")
+        action, banner = table.window.actions_by_name["record"], table.services.banner
+        said = []
+        for frames, first in ((0, "Nothing was recorded."), (1, "No encoder opens.")):
+            action.trigger()
+            for _ in range(frames):
+                table.controller.tap.frame(make_frame())
+                table.qtbot.waitUntil(lambda first=first: banner.words[0] == first, timeout=PATIENCE_MS)
+            action.trigger()
+            table.qtbot.waitUntil(lambda: banner.words[0] == "Nothing was recorded.", timeout=PATIENCE_MS)
+            said.append(banner.words[1])
+    assert said == ["No frame came.", "No encoder opens."]
+
+
 def test_another_source_ends_the_recording(qtbot: QtBot, tmp_path: Path) -> None:
     with (
         MjpegServer(fps=25) as first,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QPushButton
 
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
 from tests.support.virtual_camera import NAME, Device, install_virtual_camera
@@ -142,6 +143,10 @@ def test_what_is_missing_is_said_when_it_is_switched_on(
     table.qtbot.waitUntil(lambda: not shared.action.isChecked(), timeout=PATIENCE_MS)
     assert said in " ".join(table.services.banner.words)
     assert shared.status == ""
+    more = table.services.banner.findChildren(QPushButton)
+    next(button for button in more if button.isVisible() and "What to do" in button.text()).click()
+    assert table.window.commands.guides is not None
+    assert "pip install pyvirtualcam" in table.window.commands.guides.page.toPlainText()
     install_virtual_camera(monkeypatch, shared.device)
     table.qtbot.waitUntil(shared.action.isEnabled, timeout=PATIENCE_MS)
     shared.begin()  # once it is there

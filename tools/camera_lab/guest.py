@@ -27,7 +27,7 @@ from app.core.live import LiveState, SourceNote, SourceOpened, SourceTrouble
 from app.core.sources.base import Source, SourceLostError, SourceOptions
 from app.core.sources.cameras import list_cameras
 from app.core.sources.uri import open_source
-from tools.camera_lab import vivid
+from tools.camera_lab import loopback, vivid
 from tools.camera_lab.watch import Watched
 
 NAME = "vivid-000-vid-cap"
@@ -315,6 +315,7 @@ CHECKS: tuple[Callable[[], str], ...] = (
     a_camera_silent_from_the_start_is_said,
     a_note_reaches_the_window,
     nothing_is_left_open,
+    *loopback.checks(),
 )
 
 

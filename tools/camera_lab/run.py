@@ -24,6 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "camera_lab"
+LOOPBACK = BUILD / "v4l2loopback.ko"  # not of Debian's kernel package: docs/cameras.md
 MODULES = ("virtio_pci", "9pnet_virtio", "9p", "vivid")
 INSIDE = "/run/lab"  # where vivid.py finds busybox and the driver; /run is memory inside
 
@@ -129,6 +130,8 @@ def start_files(modules: Path, guest: str) -> dict[str, bytes]:
     assert busybox is not None
     files = {"init": init.encode(), "bin/busybox": Path(busybox).read_bytes()}
     files |= {f"lab/{name}.ko": content for name, content in needed.items()}
+    if LOOPBACK.exists():
+        files["lab/v4l2loopback.ko"] = LOOPBACK.read_bytes()
     files["lab/order"] = "".join(f"{name}\n" for name in needed if name != "vivid").encode()  # guest.py plugs that in
     return files
 

@@ -1,5 +1,8 @@
-"""Drawn scenes to learn from. Scene number n is the one ``numpy.random.default_rng(n)`` draws, so a range of numbers
-names a training set; ``FRESH`` starts a range no training ever reaches."""
+"""Drawn scenes to learn from.
+
+Scene number n is the one ``numpy.random.default_rng(n)`` draws, so a range of numbers names a training set; ``FRESH``
+starts a range no training ever reaches.
+"""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def measure_decoding(bench: Bench, name: str) -> dict[str, Any]:
 
 
 def _failures(found: dict[str, Any]) -> list[str]:
-    """What went wrong; that the processor is faster is no fault."""
+    """Lists what went wrong; that the processor is faster is no fault."""
     refusal = found.get("trial", {}).get("refusal", "")
     wrong = [] if refusal in ("", "the processor is faster") else [refusal]
     counts = {row["frames"] for row in found["rows"]}
@@ -73,7 +73,7 @@ def _video(bench: Bench) -> Iterator[Path]:
 
 
 def _trial(bench: Bench, source: Path) -> dict[str, Any]:
-    """What the program finds when it chooses, see ``CardTrial``."""
+    """Returns what the program finds when it chooses between card and processor, as ``CardTrial``."""
     from app.core.export.card_trial import try_card
     from app.core.sources.card import Card
 

@@ -1,6 +1,6 @@
-"""Takes OpenCV's Unicode font out of the wheel, so that building OpenCV need not fetch it from the network:
-``python -m tools.package.opencv_font FOLDER``, the folder then being OPENCV_DOWNLOAD_PATH.
+"""Takes OpenCV's Unicode font out of the wheel: ``python -m tools.package.opencv_font FOLDER``.
 
+With FOLDER as OPENCV_DOWNLOAD_PATH, building OpenCV need not fetch the font from the network.
 OpenCV keeps its fonts gzipped inside its library. CMake looks for this one under its MD5 and checks that, so the other
 fonts, written under the same name, do no harm.
 """

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import urllib.error
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -178,15 +179,19 @@ class NotifyAction(CommandAction):
     name = "The notification"
 
     def __init__(self) -> None:
-        text = ("{source}, {time}",)
+        words = ("{label}", "{source}")
         if sys.platform == "darwin":
             script = "on run a\ndisplay notification (item 2 of a) with title (item 1 of a)\nend run"
-            arguments: Sequence[str] = ("osascript", "-e", script, "{label}", *text)
+            arguments: Sequence[str] = ("osascript", "-e", script, *words)
         else:
-            arguments = ("notify-send", "--app-name=ssd-viewer", "--icon={snapshot}", "--", "{label}", *text)
+            arguments = ("notify-send", "--app-name=ssd-viewer", "--icon={snapshot}", "--", *words)
         if shutil.which(arguments[0]) is None:
             raise AppError(
                 "This computer has no program that shows notifications.",
                 "Install notify-send (libnotify), or leave out the notifications.",
             )
         super().__init__(arguments, limit_s=10.0)
+
+    def send(self, message: AlarmMessage) -> None:
+        """See ``Action``."""
+        super().send(replace(message, label=message.headline, source=message.where_and_when))

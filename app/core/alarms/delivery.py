@@ -59,21 +59,21 @@ class Delivery:
     def __init__(
         self, actions: Sequence[Action], say: Callable[[str], None], back_off_s: Sequence[float] = BACK_OFF_S
     ) -> None:
-        self._lines = [_Line(action, number, say, back_off_s) for number, action in enumerate(actions, 1)]
+        self._outboxes = [_Outbox(action, number, say, back_off_s) for number, action in enumerate(actions, 1)]
 
     def send(self, message: AlarmMessage) -> None:
         """Tells it in every way that wants it; returns at once."""
-        for line in self._lines:
-            line.put(message)
+        for outbox in self._outboxes:
+            outbox.put(message)
 
     def close(self, deadline_s: float) -> bool:
         """Sends what waits, without trying anything twice; True when that was done within ``deadline_s``."""
-        for line in self._lines:
-            line.close()
-        return not join_all([line.worker for line in self._lines], deadline_s)
+        for outbox in self._outboxes:
+            outbox.close()
+        return not join_all([outbox.worker for outbox in self._outboxes], deadline_s)
 
 
-class _Line:
+class _Outbox:
     """Messages that wait for one action."""
 
     def __init__(self, action: Action, number: int, say: Callable[[str], None], back_off_s: Sequence[float]) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from app.core.errors import AppError
@@ -20,7 +21,6 @@ class AlarmMessage:
     """One thing to tell.
 
     Attributes:
-        title: A line for people.
         label: Class of the object; the rule's name where there is none.
         time: When it began, ISO 8601 with the offset from UTC.
         source: Where, without secrets.
@@ -31,7 +31,6 @@ class AlarmMessage:
         ways: By which ways it is told, by ``Action.key``; None for all there are.
     """
 
-    title: str
     label: str
     time: str
     source: str
@@ -40,6 +39,17 @@ class AlarmMessage:
     data: Mapping[str, Any]
     moment: str
     ways: frozenset[str] | None = None
+
+    @property
+    def headline(self) -> str:
+        """Returns what is there, and in which zone if the rule names one."""
+        zone = self.data.get("zone")
+        return f"{self.label} in {zone}" if zone and self.data.get("label") else self.label
+
+    @property
+    def where_and_when(self) -> str:
+        """Returns the source, and the time of day at which it began."""
+        return f"{self.source}, {datetime.fromisoformat(self.time):%H:%M:%S}"
 
     def with_clip(self, clip: str) -> AlarmMessage:
         """Returns the same, told again now that the clip is whole."""

@@ -58,6 +58,7 @@ class CandidateJournal:
         self._resume = resume
         self._known: CandidateStore | None = None
         self._writer: StoreWriter | None = None
+        self._path: Path | None = None
         self._created = False
         self.temporary: Path | None = None
         try:
@@ -69,7 +70,7 @@ class CandidateJournal:
 
     @property
     def path(self) -> Path | None:
-        """The finished store, once ``finish`` was called; None where nothing is kept."""
+        """The store that stays, complete once ``finish`` was called; None where none does."""
         return self._path
 
     @property
@@ -79,18 +80,17 @@ class CandidateJournal:
 
     @property
     def detect_every(self) -> int:
-        """Which frames the network sees; a store that is used says so itself."""
+        """The network sees every Nth frame, and this is N; a store that is used says so itself."""
         return (self._facts if self._known is None else self._known.facts).detect_every
 
     @property
     def frames(self) -> int:
-        """How many are in it now."""
+        """The number of frames in it now."""
         return self.frames_known if self._writer is None else self._writer.frames
 
     # -- which file -------------------------------------------------------------------------------------------------
 
     def _open(self, folder: Path) -> None:
-        self._path: Path | None = None
         if self._source.why_uncacheable:
             if self._permanent:
                 self.notes.append(f"Detections are not kept: {self._source.why_uncacheable}.")
@@ -141,7 +141,7 @@ class CandidateJournal:
         return self._source.is_same_as(store.facts.source, store.source_sha256)
 
     def _suffices(self, store: CandidateStore) -> bool:
-        """Whether it has all that is wanted; one that has not is written anew, and replaced in the end."""
+        """Returns whether it has all that is wanted; one that has not is written anew, and replaced in the end."""
         if not store.complete:
             self.notes.append("The kept detections were damaged; all frames are analysed again.")
             return False

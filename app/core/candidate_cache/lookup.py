@@ -16,7 +16,6 @@ from detector.part_file import PART_SUFFIX, part_path
 
 _MAX_NUMBERS = 99
 
-
 FROM_CACHE = Remedy("from-cache", omit=True)
 RUN_THE_NETWORK = ("Run the network on it.", FROM_CACHE)
 """Hint and remedy where kept detections cannot be used."""

@@ -8,17 +8,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.errors import AppError
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseKind:
     """The kind of a database.
 
     Attributes:
+        holds: What lies in it, plural, for messages.
         application: SQLite's application id.
         version: Of the schema; one of another version is not opened.
         schema: Statements that make it.
     """
 
+    holds: str
     application: int
     version: int
     schema: str
@@ -29,8 +33,17 @@ def open_database(path: Path, kind: DatabaseKind) -> Iterator[sqlite3.Connection
     """Opens the file, or makes it, for its owner's eyes alone. Statements are committed one by one.
 
     Raises:
-        sqlite3.Error: It cannot be opened, or is of another version.
+        AppError: It cannot be opened, is of another version, or a statement inside fails.
     """
+    try:
+        with _connected(path, kind) as database:
+            yield database
+    except sqlite3.Error as error:
+        raise AppError(f"{kind.holds} cannot be kept or read: {error}.", f"Remove or repair {path}.") from error
+
+
+@contextlib.contextmanager
+def _connected(path: Path, kind: DatabaseKind) -> Iterator[sqlite3.Connection]:
     with contextlib.suppress(OSError):  # the next line says why
         path.touch(mode=0o600)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:

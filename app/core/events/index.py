@@ -154,7 +154,7 @@ class EventIndex:
         if not self._path.exists():
             return IndexContent()
         with (
-            contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError),
+            contextlib.suppress(*_UNREADABLE),
             self._database() as database,
         ):
             select = "SELECT id, fingerprint, path, size, model, threshold, width, height FROM videos ORDER BY path"

@@ -7,16 +7,13 @@ content (``SourceKey.sha256``).
 
 from __future__ import annotations
 
-import contextlib
 import math
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from app.core.errors import AppError
 from app.core.events.database import DatabaseKind, open_database
 from app.core.events.event import Event
 from app.core.files.write_errors import explain_write_error
@@ -28,6 +25,7 @@ SAME_PLACE_IOU = 0.3
 NEAR_S = 0.5
 """An event that was not seen at the very moment of the judgement may have been seen this long before or after."""
 _KIND = DatabaseKind(
+    "What was said of events",
     0x5353444A,  # "SSDJ"
     1,
     """
@@ -155,7 +153,7 @@ class JudgementStore:
         """
         if not self._path.exists():
             return ()
-        with self._database() as database:
+        with open_database(self._path, _KIND) as database:
             rows = database.execute(
                 f"SELECT {_COLUMNS} FROM judgements WHERE video = ? ORDER BY id", (video,)
             ).fetchall()
@@ -181,7 +179,7 @@ class JudgementStore:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise explain_write_error(error, self._path) from error
-        with self._database() as database:
+        with open_database(self._path, _KIND) as database:
             database.execute("BEGIN IMMEDIATE")
             select = f"SELECT {_COLUMNS}, id FROM judgements WHERE video = ?"
             before = [(row[-1], _read(row[:-1])) for row in database.execute(select, (video,))]
@@ -202,20 +200,10 @@ class JudgementStore:
     def forget(self, videos: Sequence[str]) -> None:
         """Forgets all that was said of the events of these videos; raises as ``keep``."""
         if videos and self._path.exists():
-            with self._database() as database:
+            with open_database(self._path, _KIND) as database:
                 database.execute("BEGIN IMMEDIATE")
                 database.executemany("DELETE FROM judgements WHERE video = ?", [(video,) for video in videos])
                 database.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with open_database(self._path, _KIND) as database:
-                yield database
-        except sqlite3.Error as error:
-            raise AppError(
-                f"What was said of events cannot be kept or read: {error}.", f"Remove or repair {self._path}."
-            ) from error
 
 
 def _read(row: Sequence[object]) -> Judgement | None:

@@ -22,7 +22,7 @@ _BEGIN_S = 1.0  # a stay that begins so soon after the first sighting may have b
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LiveSession:
+class KeptSession:
     """From when a live source is opened until it is closed, or shows another size of frames, or another model looks.
 
     Attributes:
@@ -54,7 +54,7 @@ class KeptEvent:
         id: Its number among all that are kept; 0 while it is not.
     """
 
-    session: LiveSession
+    session: KeptSession
     event: Event
     numbers: tuple[int, ...] = ()
     verdict: Verdict = NOTHING_SAID

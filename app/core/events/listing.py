@@ -71,7 +71,7 @@ class ListedEvent:
 
     @property
     def wall_span(self) -> tuple[float, float] | None:
-        """When it began and ended, seconds since 1970; None for an event of a video."""
+        """Its beginning and end, seconds since 1970; None for an event of a video."""
         if self.live is None:
             return None
         midnight_s = datetime.combine(self.live.day, time()).timestamp()

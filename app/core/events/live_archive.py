@@ -9,19 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import AppError
 from app.core.events.database import DatabaseKind, open_database
 from app.core.events.event import Event
 from app.core.events.judgements import MAX_NAME, Verdict
 from app.core.events.kept_event import (
     KeptEvent,
-    LiveSession,
+    KeptSession,
     is_same,
     joined,
     pack_sightings,
@@ -35,6 +34,7 @@ MOST_EVENTS = 20_000
 MOST_BYTES = 512 * 2**20  # of pictures and sightings
 _DAY_S = 86_400.0
 _KIND = DatabaseKind(
+    "The events of live sources",
     0x5353444C,  # "SSDL"
     1,
     """
@@ -84,7 +84,7 @@ class LiveArchive:
         if not events:
             return ()
         self._make_folder()
-        with self._database() as database:
+        with open_database(self._path, _KIND) as database:
             database.execute("BEGIN IMMEDIATE")
             number = _number_of(database, events[0].session)
             kept = tuple(self._keep_one(database, number, one, picture_of) for one in events)
@@ -126,8 +126,8 @@ class LiveArchive:
             return ()
         tables = "events JOIN sessions ON sessions.id = session"
         which, values = ("", ()) if source is None else ("WHERE source = ?", (source,))
-        sessions: dict[str, LiveSession] = {}
-        with self._database() as database:
+        sessions: dict[str, KeptSession] = {}
+        with open_database(self._path, _KIND) as database:
             rows = database.execute(f"SELECT {_SESSION}, {_EVENT} FROM {tables} {which} ORDER BY ended", values)
             found = [(_session(row[:7], sessions), row[7:]) for row in rows]
         events = (None if session is None else _event(row, session) for session, row in found)
@@ -141,7 +141,7 @@ class LiveArchive:
         """
         if not self._path.exists():
             return None
-        with self._database() as database:
+        with open_database(self._path, _KIND) as database:
             row = database.execute("SELECT picture FROM pictures WHERE event = ?", (event,)).fetchone()
         return bytes(row[0]) if row is not None and isinstance(row[0], bytes) and row[0] else None
 
@@ -150,7 +150,7 @@ class LiveArchive:
         self._make_folder()
         update = "UPDATE events SET marked = ?, rejected = ?, name = ? WHERE id = ?"
         rows = [(said.marked, said.rejected, said.name.strip()[:MAX_NAME], event) for event, said in verdicts]
-        with self._database() as database:
+        with open_database(self._path, _KIND) as database:
             database.execute("BEGIN IMMEDIATE")
             database.executemany(update, rows)
             database.execute("COMMIT")
@@ -170,7 +170,7 @@ class LiveArchive:
         """
         if not self._path.exists():
             return ()
-        with self._database() as database:
+        with open_database(self._path, _KIND) as database:
             database.execute("BEGIN IMMEDIATE")
             if days:
                 oldest = _moment(today, 0.0) - days * _DAY_S
@@ -189,16 +189,6 @@ class LiveArchive:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise explain_write_error(error, self._path) from error
-
-    @contextlib.contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with open_database(self._path, _KIND) as database:
-                yield database
-        except sqlite3.Error as error:
-            raise AppError(
-                f"The events of live sources cannot be kept or read: {error}.", f"Remove or repair {self._path}."
-            ) from error
 
 
 def _too_many(database: sqlite3.Connection) -> list[tuple[int]]:
@@ -220,7 +210,7 @@ def _moment(day: date, seconds: float) -> float:
     return day.toordinal() * _DAY_S + seconds
 
 
-def _number_of(database: sqlite3.Connection, session: LiveSession) -> int:
+def _number_of(database: sqlite3.Connection, session: KeptSession) -> int:
     values = (session.key, session.source, session.name, session.day.isoformat(), session.model, *session.size)
     names = "key, source, name, day, model, width, height"
     database.execute(f"INSERT OR IGNORE INTO sessions ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
@@ -243,18 +233,18 @@ def _row(kept: KeptEvent) -> tuple[Any, ...]:
     )
 
 
-def _session(row: Sequence[Any], known: dict[str, LiveSession]) -> LiveSession | None:
+def _session(row: Sequence[Any], known: dict[str, KeptSession]) -> KeptSession | None:
     """A session, which anybody may have changed; None where it makes no sense."""
     key = str(row[0])
     with contextlib.suppress(ValueError, TypeError):
         if key not in known:
             size = max(1, int(row[5])), max(1, int(row[6]))
             day = date.fromisoformat(str(row[3]))
-            known[key] = LiveSession(key, str(row[1]), str(row[2]), day, str(row[4]), size)
+            known[key] = KeptSession(key, str(row[1]), str(row[2]), day, str(row[4]), size)
     return known.get(key)
 
 
-def _event(row: Sequence[Any], session: LiveSession) -> KeptEvent | None:
+def _event(row: Sequence[Any], session: KeptSession) -> KeptEvent | None:
     """An event, likewise."""
     with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError, OverflowError):
         zones, crossings = where_of(str(row[5]))

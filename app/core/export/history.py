@@ -82,16 +82,11 @@ def record_finished(request: ExportRequest, report: ExportReport) -> None:
 def _append_line(asked: str, states: list[list[Any]], report: ExportReport) -> bool:
     """Writes it behind the store, and returns whether it could: there may be none, or one that may only be read."""
     about = report.as_dict()
-    whole = {
-        "asked": asked,
-        "files": states,
-        "by": [report.model, report.device, report.precision],
-        "report": about,
-    }
-    line = json.dumps(whole)
+    entry = {"asked": asked, "files": states, "by": [report.model, report.device, report.precision]}
+    line = json.dumps({**entry, "report": about})
     if len(line) >= _MAX_LINE:
-        del about["tracks"]
-        line = json.dumps(whole)
+        about.pop("tracks")  # the only part that may be long
+        line = json.dumps({**entry, "report": about})
     if report.cache is None or len(line) >= _MAX_LINE:
         return False
     try:
@@ -210,6 +205,11 @@ def _append_hash(value: str) -> None:
 
 
 def append_entry(file: Path, line: str) -> None:
+    """Write a line at the end of a file that is there, and in no file that a link leads to.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     flags = (getattr(os, name, 0) for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK"))  # a pipe is not waited for
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | sum(flags))
     try:

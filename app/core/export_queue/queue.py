@@ -195,7 +195,7 @@ class ExportQueue:
     # The places
 
     def _fill(self) -> None:
-        """A thread for each free place, as long as there is something to begin."""
+        """Starts a thread for each free place, as long as there is something to begin."""
         with self._changed:
             ready = 0 if self._closed else sum(entry.is_ready for entry in self._entries)
             self._left = [worker for worker in self._left if worker.alive]
@@ -210,7 +210,7 @@ class ExportQueue:
             entry.job.run()
 
     def _begin(self, place: int) -> QueueEntry | None:
-        """The next item; None gives the place up, under the lock, so that no item is overlooked meanwhile."""
+        """Takes the next item, or gives the place up; under the lock, so that no item is overlooked meanwhile."""
         with self._changed:
             entry = next((entry for entry in self._entries if entry.is_ready), None)
             if entry is None or self._closed or len(self._places) > self._jobs:
@@ -221,7 +221,7 @@ class ExportQueue:
             return entry
 
     def _make_apart(self, entry: QueueEntry, on_progress: Callable[[ExportProgress], None]) -> ExportWork:
-        """The work, under names of its own also where files came under its names while it waited."""
+        """Makes the work, under other names where files came under its own while it waited."""
         newcomers = existing_targets(entry.request) - entry.replaces
         if newcomers:
             with self._adding:

@@ -151,7 +151,7 @@ class _Series:
         self._tracks: set[int] = set()
 
     def is_in(self, record: FrameRecord) -> bool:
-        """Whether the class is among what was found in the frame."""
+        """Returns whether the class is among what was found in the frame."""
         return not self._ids(record).isdisjoint(record.detections.class_ids.tolist())
 
     def write(self, frame: DecodedFrame, record: FrameRecord, decision: Decision) -> None:

@@ -144,7 +144,7 @@ def mean_rate(stream: av.VideoStream) -> Fraction | None:
 
 
 def keeps_only_decoding_times(container: InputContainer, stream: av.VideoStream) -> bool:
-    """Whether what FFmpeg calls presentation times is its guess: the format has no room for them."""
+    """Returns whether what FFmpeg calls presentation times is its guess: the format has no room for them."""
     if container.format.name in _DECODING_TIMES:
         return True
     # Codecs of Video for Windows in Matroska, in which native ones have no such tag.
@@ -166,7 +166,7 @@ def _check_file(path: Path) -> None:
 
 
 def key_frame_between(stream: av.VideoStream, start: int, end: int) -> bool:
-    """Whether decoding can begin anew after ``start`` and not after ``end``, ticks, as far as the container tells.
+    """Returns whether a key frame lies after ``start`` and not after ``end``, ticks, as far as the container tells.
 
     A table of all frames is believed. Others grow as a file is read and sought, and may have holes: they are believed
     over a short way, and no further than they reach. Elsewhere a key frame is assumed in every half second.

@@ -130,7 +130,7 @@ class ProgramClock:
         return True
 
     def _is_slip(self, track: _Track, stamp: Stamp, following: Iterable[Stamp]) -> bool:
-        """Whether only this stamp is wrong. If not, decide what happened, and move the tracks that it concerns."""
+        """Returns whether only this stamp is wrong; if not, decides what happened and moves the tracks concerned."""
         vote = _Vote(self._tracks, stamp, self._is_far)
         for other in following:
             vote.hear(other)

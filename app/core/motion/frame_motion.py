@@ -8,6 +8,10 @@ import numpy as np
 
 from app.core.motion.similarity import Floats, fit
 
+_MIN_POINTS = 12  # fewer say nothing about the camera
+_MAX_TURN = 0.25  # of a similarity's linear part, a frame; more is a wrong fit
+_PRIOR = np.array([2.0, 2.0, 0.05, 0.05])  # points' worth of "the camera stands still"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameMotion:
@@ -48,11 +52,6 @@ STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 def cut() -> FrameMotion:
     """Returns the motion between frames that have nothing in common."""
     return FrameMotion(np.empty((0, 2)), np.empty((0, 2)), np.empty((0, 2, 2)), STILL, 1.0, cut=True)
-
-
-_MIN_POINTS = 12  # fewer say nothing about the camera
-_MAX_TURN = 0.25  # of a similarity's linear part, a frame; more is a wrong fit
-_PRIOR = np.array([2.0, 2.0, 0.05, 0.05])  # points' worth of "the camera stands still"
 
 
 def camera_of(points: Floats, shifts: Floats, tensors: Floats, error: float) -> Floats:

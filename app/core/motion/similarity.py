@@ -13,6 +13,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 _ROUNDS = 5
+_UPPER = np.triu_indices(4)
 
 
 def fit(points: Floats, shifts: Floats, tensors: Floats, weights: Floats, error: float, prior: Floats) -> Floats:
@@ -76,9 +77,6 @@ def _terms(x: Floats, y: Floats, a: Floats, b: Floats, c: Floats, gx: Floats, gy
     for place, values in enumerate(each):
         terms[:, place] = values
     return terms
-
-
-_UPPER = np.triu_indices(4)
 
 
 def _solve(terms: Floats, weights: Floats, damping: Floats) -> Floats:

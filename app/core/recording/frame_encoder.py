@@ -192,4 +192,9 @@ class _Track:
 
 def _plan(width: int, height: int, fps: Fraction) -> EncoderPlan:
     facts = StreamFacts(_TICK, Fraction(0), None, fps, None, ColourTags(1, 1, 1, full_range=False))
-    return plan_encoder(width, height, facts, MP4, VideoOptions(quality="draft"))
+    try:
+        return plan_encoder(width, height, facts, MP4, VideoOptions(quality="draft"))
+    except AppError as error:
+        raise AppError(
+            error.message, "Without boxes a stream is recorded as it comes, which needs no encoder."
+        ) from None

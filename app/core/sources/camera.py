@@ -1,5 +1,6 @@
-"""A camera through OpenCV. Opened, read and closed on ``ssdv-capture``; any call may block for as long as the driver
-likes, so whoever waits for it does so with a deadline (``app.core.live.capture``).
+"""A camera through OpenCV. Opened, read and closed on ``ssdv-capture``.
+
+Any call may block for as long as the driver likes, so whoever waits for one has a deadline (``app.core.live.capture``).
 """
 
 from __future__ import annotations
@@ -112,6 +113,11 @@ def _open(camera: CameraInfo, options: SourceOptions) -> cv2.VideoCapture:
 
 
 def check_device(camera: CameraInfo) -> None:
+    """Tells, on Linux, why a camera cannot be opened before OpenCV only says that it cannot.
+
+    Raises:
+        AppError: The device is not there, or this user may not read it.
+    """
     if sys.platform != "linux":
         return
     device = Path(f"/dev/video{camera.index}")

@@ -61,7 +61,7 @@ class Card:
         self._stream = new_stream(device) if device.type == "cuda" else None
 
     def accelerator(self) -> HWAccel | None:
-        """What opens a file for this card, on the thread that asks; torch's context is current there from now on."""
+        """Returns what opens a file for this card, and makes torch's context current on the calling thread."""
         import torch
 
         torch.cuda.set_device(self._device)
@@ -70,7 +70,7 @@ class Card:
         return HWAccel("cuda", str(self._device.index or 0), options=context, is_hw_owned=True)
 
     def holds(self, frame: av.VideoFrame) -> bool:
-        """Whether a decoded frame lies on the card."""
+        """Returns whether a decoded frame lies on the card."""
         return frame.format.name == "cuda"
 
     def planes(self, frame: av.VideoFrame) -> tuple[torch.Tensor, torch.Tensor]:

@@ -132,7 +132,7 @@ class FrameCursor:
 
     @property
     def length_s(self) -> Fraction | None:
-        """How long the frames last, as far as is known."""
+        """The time that all frames take, seconds; None where that is not known."""
         if self.jumps is not None:
             return self.jumps.last_s + self.period_s - self.start_s
         return length_s(self.container, self.stream, self.start_s)

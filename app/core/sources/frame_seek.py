@@ -87,7 +87,7 @@ class SeekableCursor(FrameCursor):
             self._key_points |= {point.byte: point for point in self._feed.key_points}
 
     def _lies_ahead(self, limit: Fraction, inclusive: bool) -> bool:
-        """Whether reading on leads to ``limit`` sooner than a seek: no key frame lies between."""
+        """Returns whether reading on leads to ``limit`` sooner than a seek: no key frame lies between."""
         left_out_to = self._feed.left_out_to
         if self._last is None or limit < self._last[1] or (limit == self._last[1] and not inclusive):
             return False

@@ -60,12 +60,11 @@ def clip_data(source: str, file: FileFinished) -> dict[str, Any]:
 def ready_message(source: str, rule: Rule) -> AlarmMessage:
     """Returns the message that watching by ``rule`` begins."""
     now = wall_time(time.monotonic())
-    return AlarmMessage(source, rule.name, now, source, "", "", {"rule": rule.name}, READY, rule.ways)
+    return AlarmMessage(rule.name, now, source, "", "", {"rule": rule.name}, READY, rule.ways)
 
 
 def message_of(data: dict[str, Any], rule: Rule) -> AlarmMessage:
     """Returns the message that tells an event of ``rule``."""
     label = data["label"] or data["rule"]
-    title = f"{label} · {data['source']}"
     snapshot = data["snapshot"] or ""
-    return AlarmMessage(title, label, data["start"], data["source"], snapshot, "", data, data["type"], rule.ways)
+    return AlarmMessage(label, data["start"], data["source"], snapshot, "", data, data["type"], rule.ways)

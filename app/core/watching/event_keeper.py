@@ -117,11 +117,15 @@ class EventKeeper:
                 self._alarm(message.with_clip(str(report.path)))
         elif isinstance(report, ClipFailed):
             for message in self._known(report.events):
-                self.trouble(f"There is no whole clip of event {message.data['id']}.", "")
+                self._tell_no_clip(message.data["id"])
         elif isinstance(report, RecordingPaused):
             self.trouble(report.message, report.hint)
         elif isinstance(report, RecordingResumed):
             self.note("Recording goes on.")
+
+    def _tell_no_clip(self, event: int) -> None:
+        said = {"message": f"There is no whole clip of event {event}.", "hint": "", "event": event}
+        self._tell({"type": "trouble", "source": self._name, **said})
 
     def _known(self, events: tuple[int, ...]) -> list[AlarmMessage]:
         with self._lock:

@@ -24,7 +24,7 @@ def no_virtual_camera() -> AppError:
     if not devices:
         return AppError(
             "There is no virtual camera to be had: v4l2loopback is missing.",
-            "Load it: sudo modprobe v4l2loopback (package v4l2loopback-dkms).",
+            "Load it: sudo modprobe v4l2loopback exclusive_caps=1 (package v4l2loopback-dkms).",
         )
     if not any(os.access(device, os.R_OK | os.W_OK) for device in devices):
         return AppError(
@@ -34,5 +34,5 @@ def no_virtual_camera() -> AppError:
     return AppError(
         "The virtual camera is in use.",
         "End the other program that shows something on it. If there is none: "
-        "sudo modprobe -r v4l2loopback && sudo modprobe v4l2loopback.",
+        "sudo modprobe -r v4l2loopback && sudo modprobe v4l2loopback exclusive_caps=1.",
     )

@@ -273,6 +273,7 @@ class _Runner:
 
 
 def untested_notes(where: Iterable[str]) -> list[str]:
+    """Returns a line for each of these devices whose engine was never tried on one."""
     from detector.runtime.devices import UNTESTED
 
     return [

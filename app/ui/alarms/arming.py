@@ -192,7 +192,7 @@ class Arming(QObject):
     def _take_lines(self) -> None:
         while self._lines:
             number, line = self._lines.popleft()
-            if line["type"] == "trouble":
+            if line["type"] == "trouble" and "event" not in line:
                 self.failed.emit(line["message"], line["hint"])
             else:
                 self.happened.emit(number, line)

@@ -16,7 +16,7 @@ from app.ui.services.background import Background
 _PICTURE = QSize(72, 48)
 _SHARP = 2  # device pixels of a picture for each logical one
 _MAX_ITEMS = 500
-_EVENT, _CLIP = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+_EVENT, _CLIP, _TORN = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
 
 _Key = tuple[int, int]
 
@@ -61,6 +61,11 @@ class EventLog(QListWidget):
                 if item is not None:
                     item.setData(_CLIP, line["path"])
                     self._word(item)
+        elif line["type"] == "trouble":
+            item = self._items.get((times, line["event"]))
+            if item is not None:
+                item.setData(_TORN, True)
+                self._word(item)
 
     def clip_of(self, item: QListWidgetItem) -> str:
         """Returns where the clip of an event is; "" while there is none."""
@@ -100,5 +105,5 @@ class EventLog(QListWidget):
             item.setIcon(QIcon(QPixmap.fromImage(image)))
 
     def _word(self, item: QListWidgetItem) -> None:
-        item.setText(event_text(item.data(_EVENT), bool(self.clip_of(item))))
+        item.setText(event_text(item.data(_EVENT), bool(self.clip_of(item)), whole=not item.data(_TORN)))
         item.setToolTip(self.clip_of(item) or item.data(_EVENT)["snapshot"] or "")

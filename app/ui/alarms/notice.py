@@ -42,9 +42,8 @@ class WindowNotice(QObject):
 
     def send(self, message: AlarmMessage) -> None:
         """See ``Action``."""
-        self._waiting.append(
-            (message.label, f"{message.source}, {message.time}", picture_of(message.snapshot, _PICTURE))
-        )
+        picture = picture_of(message.snapshot, _PICTURE)
+        self._waiting.append((message.headline, message.where_and_when, picture))
         self._wake.post()
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from app.core.alarms.rules import Rule
 from app.core.alarms.ways import WAYS, AlarmWays
 from app.ui.alarms.rule_text import WAY_NAMES
 from app.ui.alarms.time_field import TimeField
+from app.ui.widgets.button_row import button_row
 from app.ui.widgets.class_field import ClassField
 from app.ui.widgets.texts import WrappedLabel
 
@@ -96,18 +97,12 @@ class RuleDialog(QDialog):
         self._form.addRow("Keep", self._kept_row)
         self._form.addRow("Tell by", _row(self.tell["notify"], self.tell["sound"]))
         self._form.addRow("", _row(self.tell["command"], self.tell["post"], self.tell["mqtt"]))
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        for button in (self.cancel, self.save):
-            button.setAutoDefault(button is self.save)
-            buttons.addWidget(button)
         box = QVBoxLayout(self)
         box.setContentsMargins(24, 20, 24, 20)
         box.setSpacing(16)
         box.addLayout(self._form)
         box.addWidget(self.trouble)
-        box.addLayout(buttons)
+        box.addLayout(button_row(self.cancel, self.save, default=self.save))
         self.resize(460, 0)
 
     def _show(self, rule: Rule, zones: Sequence[str], ways: AlarmWays) -> None:

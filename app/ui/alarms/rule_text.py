@@ -50,15 +50,17 @@ def time_text(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def event_text(event: Mapping[str, Any], clip: bool) -> str:
+def event_text(event: Mapping[str, Any], clip: bool, whole: bool = True) -> str:
     """Returns two lines about an event, as of the lines of ``watch``.
 
     Args:
         event: Of the type "began" or "ended".
         clip: Whether its clip is there.
+        whole: Whether nothing of it is missing.
     """
     began = datetime.fromisoformat(event["start"]).strftime("%H:%M:%S")
     what = event["label"] or event["rule"]
     where = f" in {event['zone']}" if event["zone"] and event["label"] else ""
     lasted = f"lasted {clock(event['seconds'])}" if event["type"] == "ended" else "goes on"
-    return f"{began}  {what}{where}\n{lasted}{'  ·  clip' if clip else ''}"
+    kept = ("clip" if whole else "part of a clip") if clip else "" if whole else "no clip"
+    return "\n".join((f"{began}  {what}{where}", "  ·  ".join(filter(None, (lasted, kept)))))

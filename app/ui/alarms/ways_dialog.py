@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from app.core.alarms.mqtt import is_installed
 from app.core.alarms.ways import NAMED, AlarmWays, action_of
 from app.core.errors import AppError
 from app.ui.alarms.rule_text import WAY_NAMES
+from app.ui.widgets.button_row import button_row
 from app.ui.widgets.texts import WrappedLabel
 
 _WORDS = (
@@ -53,19 +54,13 @@ class WaysDialog(QDialog):
         self.save = QPushButton("Save")
         self.save.setObjectName("primary")
         self.cancel = QPushButton("Cancel")
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        for button in (self.cancel, self.save):
-            button.setAutoDefault(button is self.save)
-            buttons.addWidget(button)
         box = QVBoxLayout(self)
         box.setContentsMargins(24, 20, 24, 20)
         box.setSpacing(16)
         box.addWidget(words)
         box.addLayout(form)
         box.addWidget(self.trouble)
-        box.addLayout(buttons)
+        box.addLayout(button_row(self.cancel, self.save, default=self.save))
         self.resize(560, 0)
         self.save.clicked.connect(self._done)
         self.cancel.clicked.connect(self.reject)

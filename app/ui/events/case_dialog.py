@@ -27,6 +27,7 @@ from app.ui.events.case_work import CaseCancelledError, CaseChoice, CaseRequest,
 from app.ui.remedies import hint_of
 from app.ui.services.background import Background
 from app.ui.services.bridge import Wake
+from app.ui.widgets.button_row import button_row
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.texts import WrappedLabel
 
@@ -117,18 +118,12 @@ class CaseDialog(QDialog):
         around.addWidget(self.after)
         around.addStretch(1)
         form.addRow("Clips begin and end", around)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        for button in (self.cancel, self.open_folder, self.make):
-            button.setAutoDefault(False)
-            buttons.addWidget(button)
         box = QVBoxLayout(self)
         box.setContentsMargins(24, 20, 24, 20)
         box.setSpacing(16)
         for widget in (words, self._form, self.bar, self.line):
             box.addWidget(widget)
-        box.addLayout(buttons)
+        box.addLayout(button_row(self.cancel, self.open_folder, self.make))
         self.resize(560, 0)
 
     # Writing it

@@ -21,6 +21,18 @@ from app.ui.widgets.texts import WrappedLabel
 from app.ui.widgets.theme import Theme
 
 _STEPS = 1000
+_WORDS = {
+    "none": ("Events", "Open a video or camera to see what happens: who came, when, where to."),
+    "offer": (
+        "Not analysed yet",
+        "An analysis runs the model over the whole video once. Then each object is listed here with its times, and "
+        "every question is answered at once. The video can be watched meanwhile.",
+    ),
+    "loading": ("Following objects…", "Once for each video; threshold and filters then act at once."),
+}
+_ONE_AT_A_TIME = "When that is done, what happens in the video is listed here. One video is analysed at a time."
+_NO_EVENTS = "Nothing reaches the threshold: a lower one may show more."
+_NOT_YET = "Nothing was seen yet. What comes is listed here, with its time of day."
 
 
 class EventPanel(QWidget):
@@ -136,17 +148,3 @@ class EventPanel(QWidget):
     def _say(self, said: Sequence[tuple[ListedEvent, Verdict]]) -> None:
         events = () if self._made is None else self._made.events
         self.said.emit([(events[row.number - 1], verdict) for row, verdict in said])
-
-
-_WORDS = {
-    "none": ("Events", "Open a video or camera to see what happens: who came, when, where to."),
-    "offer": (
-        "Not analysed yet",
-        "An analysis runs the model over the whole video once. Then each object is listed here with its times, and "
-        "every question is answered at once. The video can be watched meanwhile.",
-    ),
-    "loading": ("Following objects…", "Once for each video; threshold and filters then act at once."),
-}
-_ONE_AT_A_TIME = "When that is done, what happens in the video is listed here. One video is analysed at a time."
-_NO_EVENTS = "Nothing reaches the threshold: a lower one may show more."
-_NOT_YET = "Nothing was seen yet. What comes is listed here, with its time of day."

@@ -32,6 +32,8 @@ _JUDGED = (
 )
 _WAYS = (("in", "in"), ("out", "out"))
 _DAY_S = 86_400.0
+_LONG = (1.0, 3.0, 10.0, 30.0, 60.0, 300.0)
+_SCORES = (0.3, 0.5, 0.7, 0.9)
 
 
 class FilterBar(QWidget):
@@ -179,7 +181,3 @@ class FilterBar(QWidget):
         self._typing.stop()
         self.reset.setVisible(not query.is_everything)
         self.changed.emit(query)
-
-
-_LONG = (1.0, 3.0, 10.0, 30.0, 60.0, 300.0)
-_SCORES = (0.3, 0.5, 0.7, 0.9)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QToolButton, QWidget, QWidgetAction
 
@@ -126,9 +126,8 @@ class SeveralChip(Chip):
         """Choose these; emits nothing."""
         self.values = values
         for action in self.options.actions():
-            action.blockSignals(True)
-            action.setChecked(action.data() in values)
-            action.blockSignals(False)
+            with QSignalBlocker(action):
+                action.setChecked(action.data() in values)
         self.show_words(values[0] if len(values) == 1 else f"{len(values)} classes" if values else "")
 
     def _toggled(self, _on: bool) -> None:
@@ -183,9 +182,8 @@ class NumberChip(Chip):
 
     def set_value(self, value: float) -> None:
         """Show this value; emits nothing."""
-        self.field.blockSignals(True)
-        self.field.setValue(value)
-        self.field.blockSignals(False)
+        with QSignalBlocker(self.field):
+            self.field.setValue(value)
         self.value = self.field.value()
         self.show_words(self._words.format(f"{self.value:g}") if self.value else "")
 

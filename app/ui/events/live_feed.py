@@ -81,11 +81,6 @@ class LiveFeed(QObject):
         """The window closes."""
         self._end()
 
-    @property
-    def is_live(self) -> bool:
-        """Returns whether a live source is open."""
-        return self._intake is not None
-
     def ask(self, query: ListQuery) -> None:
         """List what ``query`` asks for."""
         self._query = query

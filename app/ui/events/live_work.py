@@ -17,7 +17,7 @@ from app.core.events.appearances import GAP_S
 from app.core.events.event import Event
 from app.core.events.find import find_events
 from app.core.events.judgements import NOTHING_SAID, Judgement, Verdict, judged
-from app.core.events.kept_event import KeptEvent, LiveSession, is_same, joined
+from app.core.events.kept_event import KeptEvent, KeptSession, is_same, joined
 from app.core.events.listing import ListedEvent, ListQuery, listed
 from app.core.events.live_log import LiveSightings
 from app.core.events.saying import EventStores
@@ -90,7 +90,7 @@ class LiveWork:
         self._source, self._name, self._day = source, name, day
         self._stores = stores
         self._lock = lock
-        self._session: LiveSession | None = None
+        self._session: KeptSession | None = None
         self._generation = 0
         self._said: tuple[Judgement, ...] = ()
         self._earlier: list[KeptEvent] = []  # those that are kept, and of which nothing is remembered
@@ -136,16 +136,16 @@ class LiveWork:
         if self._session is not None:
             self._said = self._stores.judgements.of(self._session.key)
 
-    def _session_of(self, seen: LiveSightings) -> LiveSession:
+    def _session_of(self, seen: LiveSightings) -> KeptSession:
         if self._session is None or self._generation != seen.generation:
             self._generation, self._said = seen.generation, ()
             self._earlier += [saved.kept for saved in self._saved.values()]
             self._saved = {}
             key = f"live/{uuid.uuid4().hex}"
-            self._session = LiveSession(key, self._source, self._name, self._day, seen.model, seen.size)
+            self._session = KeptSession(key, self._source, self._name, self._day, seen.model, seen.size)
         return self._session
 
-    def _judged(self, session: LiveSession, events: Sequence[Event], seen: LiveSightings) -> list[KeptEvent]:
+    def _judged(self, session: KeptSession, events: Sequence[Event], seen: LiveSightings) -> list[KeptEvent]:
         verdicts = judged(events, session.size, self._said)
         return [
             KeptEvent(session, event, numbers, verdicts.get(event.id, NOTHING_SAID))

@@ -85,7 +85,7 @@ class ExportOptions(QObject):
 
     @property
     def chosen(self) -> tuple[bool, tuple[str, ...], bool, bool, bool, bool]:
-        """What is written: the video, data files, numbers, images and clips of objects, images in sets."""
+        """Returns what is written: the video, data files, numbers, images and clips of objects, images in sets."""
         objects = self.objects
         boxes = (objects.tracks, objects.snapshots, objects.clips)
         tracks, snapshots, clips = (box.isChecked() for box in boxes)
@@ -125,7 +125,7 @@ class ExportOptions(QObject):
 
     @property
     def cache(self) -> CachePolicy:
-        """Whether the detections are kept."""
+        """Returns whether the detections are kept."""
         return "keep" if self.keep.isChecked() else "drop"
 
     def highlights(self, output: Path) -> HighlightOptions:

@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from app.ui.export.export_options import ExportOptions
 from app.ui.widgets.texts import WrappedLabel
 
+_OWN = "Your own choice, as in the details below."
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:
@@ -45,7 +47,6 @@ PRESETS = (
         snapshots=True,
     ),
 )
-_OWN = "Your own choice, as in the details below."
 
 
 class PresetChoice(QWidget):

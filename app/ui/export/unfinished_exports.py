@@ -17,6 +17,7 @@ from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.banner import Banner
 
 TOPIC = "unfinished"
+_DAMAGED = "A list of exports that waited is damaged and was left out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,6 @@ class UnfinishedExports(QObject):
             forget_lists(unfinished.abandoned.files)
 
         self._background.run("unfinished-discard", work, _nothing)
-
-
-_DAMAGED = "A list of exports that waited is damaged and was left out."
 
 
 def _taken_over(unfinished: UnfinishedWork) -> None:

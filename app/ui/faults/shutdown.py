@@ -1,7 +1,7 @@
-"""Ends everything that runs, when the window closes. GUI thread, which nothing may hold up for long: threads that hang
-are left behind.
+"""Ends everything that runs, when the window closes. GUI thread.
 
-``app.core.exit_watchdog`` bounds the whole, for what hangs with the interpreter's lock in hand.
+Nothing may hold that thread up for long: threads that hang are left behind. ``app.core.exit_watchdog`` bounds the
+whole, for what hangs with the interpreter's lock in hand.
 """
 
 from __future__ import annotations

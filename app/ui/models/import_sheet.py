@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QBoxLayout,
     QDialog,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QProgressBar,
@@ -30,6 +29,7 @@ from app.ui.models.import_pictures import ImportPictures
 from app.ui.models.model_text import boxes_text, detects, input_text, overlap_text
 from app.ui.remedies import phrased, with_controls
 from app.ui.services.library_client import LibraryClient, free_name
+from app.ui.widgets.button_row import button_row
 from app.ui.widgets.screen_room import resize_on_screen
 from app.ui.widgets.texts import ElidedLabel
 from detector.errors import DetectorError
@@ -88,7 +88,6 @@ class ImportSheet(QDialog):
         self.go.setObjectName("primary")
         self.go.setDefault(True)
         self.close_button = QPushButton("Cancel")
-        self.close_button.setAutoDefault(False)
         self._lay_out()
         self._connect()
         self._show_found(False)
@@ -265,12 +264,8 @@ class ImportSheet(QDialog):
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        buttons = QHBoxLayout()
+        buttons = button_row(self.close_button, self.go, default=self.go)
         buttons.setContentsMargins(24, 8, 24, 20)
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        buttons.addWidget(self.close_button)
-        buttons.addWidget(self.go)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QListWidgetItem, QPushButton, QVBoxLayout
 
 from app.core.palette import model_colours
@@ -107,11 +107,10 @@ class ClassFilter(Editor):
     def show_value(self, value: Any) -> None:
         self._chosen = tuple(value)
         chosen = chosen_ids(self._chosen, self._labels)
-        self.list.blockSignals(True)
-        for item in self._items():
-            shown = not chosen or item.data(LABEL) in chosen
-            item.setCheckState(Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked)
-        self.list.blockSignals(False)
+        with QSignalBlocker(self.list):
+            for item in self._items():
+                shown = not chosen or item.data(LABEL) in chosen
+                item.setCheckState(Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked)
         self.list.viewport().update()
         self._all.setVisible(bool(self._chosen))
         count = f"{len(chosen)} of {len(self._labels)}" if chosen else "all" if self._labels else ""
@@ -127,25 +126,24 @@ class ClassFilter(Editor):
     def _fill(self, order: range | list[int]) -> None:
         """Make the rows, of classes in this order."""
         colours = model_colours(self._labels, self._palette)
-        self.list.blockSignals(True)
-        self.list.clear()
-        for label in order:
-            item = QListWidgetItem(swatch(colours[self._labels[label]]), self._labels[label])
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable)
-            item.setData(LABEL, label)
-            self.list.addItem(item)
-        self.list.blockSignals(False)
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for label in order:
+                item = QListWidgetItem(swatch(colours[self._labels[label]]), self._labels[label])
+                item.setFlags(flags)
+                item.setData(LABEL, label)
+                self.list.addItem(item)
         self._write_counts()
         self.show_value(self._chosen)
 
     def _write_counts(self) -> None:
-        self.list.blockSignals(True)
-        for item in self._items():
-            count = self._counts.get(item.data(LABEL), 0)
-            item.setData(COUNT, count)
-            words = f"{item.text()}, {count} in view" if count else item.text()
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, words)
-        self.list.blockSignals(False)
+        with QSignalBlocker(self.list):
+            for item in self._items():
+                count = self._counts.get(item.data(LABEL), 0)
+                item.setData(COUNT, count)
+                words = f"{item.text()}, {count} in view" if count else item.text()
+                item.setData(Qt.ItemDataRole.AccessibleTextRole, words)
         self.list.viewport().update()
 
     def _filter_rows(self, words: str) -> None:

@@ -33,7 +33,7 @@ _WIDTH = 560
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AddressCheck:
     """The meaning of an address that is being typed.
 
     Attributes:
@@ -47,31 +47,31 @@ class Verdict:
     wrong: bool = False
 
 
-def judged(typed: str) -> Verdict:
+def judged(typed: str) -> AddressCheck:
     """Returns what would become of ``typed``."""
     typed = typed.strip()
     if not typed:
-        return Verdict("", "As the camera's manual or app gives it.")
+        return AddressCheck("", "As the camera's manual or app gives it.")
     if is_address(typed):
         return _judged_whole(typed)
     for address in (typed, f"{typed}/"):  # here a name with a dot is a host, not a file
         schemes = [found.partition("://")[0] for found in with_schemes(address)]
         if schemes:
-            return Verdict(address, f"Without a scheme: tries {'://, then '.join(schemes)}://.")
-    return Verdict("", "An address has a host, such as 192.168.1.20 or camera.local.", wrong=" " in typed)
+            return AddressCheck(address, f"Without a scheme: tries {'://, then '.join(schemes)}://.")
+    return AddressCheck("", "An address has a host, such as 192.168.1.20 or camera.local.", wrong=" " in typed)
 
 
-def _judged_whole(typed: str) -> Verdict:
+def _judged_whole(typed: str) -> AddressCheck:
     scheme = typed.partition(":")[0].lower()
     if not typed.lower().startswith(URL_SCHEMES):
         if any(known.startswith(f"{scheme}:") for known in URL_SCHEMES):
-            return Verdict("", f"After {scheme}: come two slashes and a host.")
-        return Verdict("", f"{scheme}:// is not understood. Use {', '.join(URL_SCHEMES)}.", wrong=True)
+            return AddressCheck("", f"After {scheme}: come two slashes and a host.")
+        return AddressCheck("", f"{scheme}:// is not understood. Use {', '.join(URL_SCHEMES)}.", wrong=True)
     try:
         host, port = host_and_port(typed)
     except ValueError:
-        return Verdict("", "After the two slashes comes a host, such as 192.168.1.20.")
-    return Verdict(typed, f"Opens {host}, port {port}.")
+        return AddressCheck("", "After the two slashes comes a host, such as 192.168.1.20.")
+    return AddressCheck(typed, f"Opens {host}, port {port}.")
 
 
 def recent_addresses(recent: Sequence[str]) -> list[str]:

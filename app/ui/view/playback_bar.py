@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
@@ -153,9 +153,8 @@ class PlaybackBar(QFrame):
 
     def set_loop(self, loop: bool) -> None:
         """Show whether the video starts again at its end; silent."""
-        self.loop.blockSignals(True)
-        self.loop.setChecked(loop)
-        self.loop.blockSignals(False)
+        with QSignalBlocker(self.loop):
+            self.loop.setChecked(loop)
 
     def _button(self, words: str, key: str, checkable: bool = False) -> QToolButton:
         button = QToolButton()
@@ -171,9 +170,8 @@ class PlaybackBar(QFrame):
 
     def _put(self, position: int) -> None:
         if not self.slider.isSliderDown():
-            self.slider.blockSignals(True)
-            self.slider.setValue(position)
-            self.slider.blockSignals(False)
+            with QSignalBlocker(self.slider):
+                self.slider.setValue(position)
 
     def _say(self, words: str, widest: str = "") -> None:
         """Show words beside the slider, with room for ``widest``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QMoveEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QSlider, QStyle, QStyleOptionSlider
 
@@ -31,10 +31,9 @@ class SeekSlider(QSlider):
 
         Of a few images each is one step; of a time a twentieth is a page.
         """
-        self.blockSignals(True)  # a position beyond the last would be moved, and sought
-        self.setValue(0)
-        self.setRange(0, max(1, last))
-        self.blockSignals(False)
+        with QSignalBlocker(self):  # a position beyond the last would be moved, and sought
+            self.setValue(0)
+            self.setRange(0, max(1, last))
         self.setPageStep(max(1, last // 20))
         self.setSingleStep(max(1, last // 200))
 

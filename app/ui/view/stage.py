@@ -123,7 +123,7 @@ class Stage(QWidget):
 
     @property
     def shows_source(self) -> bool:
-        """Whether the view is shown, not the start page."""
+        """Returns whether the view is shown, not the start page."""
         return self._stack.currentWidget() is self.view
 
     def show_source(self) -> None:

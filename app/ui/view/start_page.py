@@ -45,7 +45,7 @@ def source_icon(uri: str) -> str:
     )
 
 
-class Card(QPushButton):
+class StartCard(QPushButton):
     """A large button: icon, title, one line of explanation."""
 
     def __init__(self, icon_name: str, title: str, explanation: str, theme: Theme) -> None:
@@ -109,9 +109,9 @@ class StartPage(QScrollArea):
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is focused in it comes into sight
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.camera = Card("camera", "Open a camera", "Webcam or capture card", theme)
-        self.file = Card("film", "Open a video", "Or an image", theme)
-        self.sample = Card("shapes", "Try the sample", _SAMPLE, theme)
+        self.camera = StartCard("camera", "Open a camera", "Webcam or capture card", theme)
+        self.file = StartCard("film", "Open a video", "Or an image", theme)
+        self.sample = StartCard("shapes", "Try the sample", _SAMPLE, theme)
         self.sample.setVisible(has_sample)
         self.camera.clicked.connect(self.open_camera)
         self.file.clicked.connect(self.open_file)

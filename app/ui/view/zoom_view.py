@@ -1,6 +1,6 @@
 """A widget that shows a frame: fitted, or zoomed and moved by wheel, mouse, fingers and calls. GUI thread.
 
-It knows where the frame lies and what the mouse does; what is painted there is for its heirs.
+It knows where the frame lies and what the mouse does; what is painted there is up to its subclasses.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class ZoomView(QWidget):
         """Returns whether a ring shows that the keyboard came here."""
         return self._has_ring
 
-    # For heirs
+    # For subclasses
 
     def _lay_frame(self, width: int, height: int) -> None:
         """The frame has this size in its own pixels from now on; zeros for no frame, and the next one is fitted."""

@@ -130,7 +130,7 @@ class Banner(QFrame):
 
     @property
     def leaves(self) -> bool:
-        """Whether the message leaves by itself, unless the mouse comes."""
+        """Returns whether the message leaves by itself, unless the mouse comes."""
         return self._timer.isActive()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

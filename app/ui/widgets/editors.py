@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -115,12 +115,9 @@ class NumberEditor(Editor):
         self.spin.valueChanged.connect(self._typed)
 
     def show_value(self, value: Any) -> None:
-        for widget in (self.slider, self.spin):
-            widget.blockSignals(True)
-        self.spin.setValue(float(value))
-        self.slider.setValue(self._position(float(value)))
-        for widget in (self.slider, self.spin):
-            widget.blockSignals(False)
+        with QSignalBlocker(self.slider), QSignalBlocker(self.spin):
+            self.spin.setValue(float(value))
+            self.slider.setValue(self._position(float(value)))
 
     def set_mark(self, value: float | None, words: str = "") -> None:
         """Mark ``value`` on the slider, with words that explain it; None takes the mark away."""

@@ -27,12 +27,12 @@ class Split(QWidget):
 
     @property
     def panel_open(self) -> bool:
-        """Whether the panel is on screen."""
+        """Returns whether the panel is on screen."""
         return self._over if self._narrow else self._preferred
 
     @property
     def is_narrow(self) -> bool:
-        """Whether the panel lies over the stage."""
+        """Returns whether the panel lies over the stage."""
         return self._narrow
 
     def open_panel(self, show: bool) -> None:

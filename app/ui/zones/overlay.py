@@ -94,11 +94,6 @@ class ZoneOverlay(QWidget):
         self._watched = watched
         self.refresh()
 
-    def show_scene(self, scene: Scene) -> None:
-        """Have these shapes; what was done before cannot be undone any more."""
-        self.drawing = Drawing(scene)
-        self.refresh()
-
     def refresh(self) -> None:
         """Paint again, and tell."""
         self.setVisible(self._editing or (self._watched and bool(self.drawing.edit.kept)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -79,21 +79,23 @@ class ZonePanel(QFrame):
     def show_drawing(self, drawing: Drawing, palette: str) -> None:
         """Show its shapes, and the chosen one."""
         shapes = drawing.edit.kept
-        self.list.blockSignals(True)
-        if shapes != self._shown:
-            self._shown = shapes
-            self.list.clear()
-            for shape in shapes:
-                item = QListWidgetItem(icon(shape.kind, shape_colour(shape, palette).name()), shape.name)
-                item.setData(Qt.ItemDataRole.AccessibleTextRole, shape_text(shape))
-                self.list.addItem(item)
         selected = drawing.selected if drawing.selected is not None else -1
-        if selected != self.list.currentRow():
-            self.list.setCurrentRow(selected)
-        self.list.blockSignals(False)
+        with QSignalBlocker(self.list):
+            if shapes != self._shown:
+                self._shown = shapes
+                self._fill_list(shapes, palette)
+            if selected != self.list.currentRow():
+                self.list.setCurrentRow(selected)
         self.empty.setVisible(not shapes)
         self.list.setVisible(bool(shapes))
         self._show_shape(shapes[selected] if 0 <= selected < len(shapes) else None)
+
+    def _fill_list(self, shapes: Sequence[Shape], palette: str) -> None:
+        self.list.clear()
+        for shape in shapes:
+            item = QListWidgetItem(icon(shape.kind, shape_colour(shape, palette).name()), shape.name)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, shape_text(shape))
+            self.list.addItem(item)
 
     def begin_name(self) -> None:
         """Let the name of the chosen shape be typed."""

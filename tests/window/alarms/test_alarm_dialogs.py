@@ -152,11 +152,11 @@ def test_the_window_notifies_with_the_picture_where_no_program_does(table: Desk,
         return len(told) == 1
 
     notice.tray = notice.portal = tell  # whoever runs the tests has a desktop of their own
-    message = AlarmMessage("x", "person", "08:15", "door", path, "", {}, "began")
+    message = AlarmMessage("person", "2026-11-30T08:15:00+01:00", "door", path, "", {}, "began")
     assert [notice.wants(message), notice.wants(message.with_clip("b.mp4"))] == [True, False]
     notice.send(message)
     table.qtbot.waitUntil(lambda: len(told) == 1)
-    assert (told, failures) == ([("person", "door, 08:15", True)], [])
+    assert (told, failures) == ([("person", "door, 08:15:00", True)], [])
     notice.send(message)
     table.qtbot.waitUntil(lambda: failures == [True])
     assert [title for title, _, _ in told] == ["person"] * 3  # the tray refused, then the portal

@@ -20,10 +20,13 @@ from pytestqt.qtbot import QtBot
 from app.core.alarms.alarm_store import AlarmRule, AlarmStore
 from app.core.alarms.rules import Rule
 from app.core.alarms.ways import AlarmWays
+from app.core.errors import AppError
 from app.core.events.scene import Scene, Zone
 from app.core.live import LiveEvent, LiveSession
 from app.core.live import capture as capture_module
+from app.core.recording import recorder as recorder_module
 from app.core.settings import ModelSettings, RecordingSettings, Settings
+from app.ui.alarms.rule_text import event_text
 from app.ui.events.event_panel import EventPanel
 from app.ui.events.event_rows import CLIP, EVENT
 from app.ui.services.live_session import Session
@@ -244,6 +247,31 @@ def test_a_recording_and_clips_go_side_by_side(place: Place) -> None:
     for path in place.files("mp4"):
         with av.open(str(path)) as video:
             assert sum(1 for _ in video.decode(video=0)) > 1
+
+
+def test_an_event_without_a_clip_says_so_in_the_list_and_the_banner_says_why(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_about: object) -> None:
+        raise AppError("The disk is full.")
+
+    monkeypatch.setattr(recorder_module, "check_room", refuse)
+    place.arm(Rule("seen", ("person",), snapshot=False, ways=NOTHING))
+    place.wait(lambda: place.table.services.banner.words[0] == "The disk is full.")
+    place.room.somebody = True
+    place.begun()
+    place.wait(lambda: place.panel.log.item(0).text().endswith("no clip"))
+    assert place.table.services.banner.words[0] == "The disk is full."
+    place.disarm()
+
+
+@pytest.mark.parametrize(
+    ("clip", "whole", "last"),
+    [(True, True, "clip"), (True, False, "part of a clip"), (False, True, "goes on"), (False, False, "no clip")],
+)
+def test_what_is_kept_of_an_event_is_its_last_word(clip: bool, whole: bool, last: str) -> None:
+    event = {"type": "began", "start": "2026-11-30T08:15:00+01:00", "label": "cat", "rule": "cat", "zone": None}
+    assert event_text(event, clip, whole).splitlines()[-1].split("  ·  ")[-1] == last
 
 
 def test_what_fails_is_said_without_what_is_secret(place: Place, caplog: pytest.LogCaptureFixture) -> None:

@@ -93,7 +93,6 @@ def test_another_source_begins_with_nothing(table: Desk) -> None:
     window = table.window
     watch(table)
     table.open(VIDEO, "/films/street.mp4")
-    assert not window.events.live.is_live
     table.qtbot.waitUntil(lambda: classes(window.events.panel) == [])
     assert not window.events.live._timer.isActive()
     table.open(CAMERA, "camera:back")

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QPointF
 
 from app.ui.export.queue_dialog import QueueDialog
-from app.ui.widgets.drop_overlay import zones
+from app.ui.widgets.drop_overlay import places
 from app.ui.widgets.drops import classify
 from tests.support.drops import drop
 from tests.support.qt_fakes import Desk
@@ -38,9 +38,9 @@ def test_folder_dropped_on_its_right_half_exports_its_videos(table: Desk, tmp_pa
     assert _queue(table).form.facts.text() == "1 video: a.mp4"
 
 
-def test_zones_offer_the_queue_only_for_what_may_be_video(tmp_path: Path) -> None:
+def test_places_offer_the_queue_only_for_what_may_be_video(tmp_path: Path) -> None:
     def offered(*paths: Path) -> list[str]:
-        return [zone[0] for zone in zones(classify(paths))]
+        return [place.action for place in places(classify(paths))]
 
     assert offered(Path("a.mp4"), Path("b.mp4")) == ["queue"]
     assert offered(tmp_path) == ["open", "queue"]

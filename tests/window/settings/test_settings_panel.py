@@ -280,7 +280,7 @@ def test_saving_waits_for_a_pause_and_writes_the_last_state(qtbot: QtBot) -> Non
     for step in range(50):
         model.set("detection", "threshold", step / 100)
     assert written == []
-    qtbot.waitUntil(lambda: bool(written), timeout=5000)
+    qtbot.waitUntil(lambda: bool(written))
     qtbot.waitUntil(lambda: not background.busy)
     assert [value.detection.threshold for value in written] == [0.49]
     assert threads[0] is not threading.main_thread()
