@@ -314,13 +314,15 @@ def test_a_stalled_camera_is_opened_again_and_counting_goes_on(no_back_off: None
 def test_a_camera_that_dies_comes_back_with_another_size_after_being_refused(no_back_off: None) -> None:
     with MjpegServer(fps=60) as server, LiveProbe() as probe:
         probe.start(server.url)
-        probe.detected()
+        before = probe.detected().frame.index
         server.size = (320, 240)
         server.hang_up(refuse=True)
         probe.wait_event(SourceTrouble)
         server.go_on()
-        assert probe.wait_event(SourceOpened, 2).info.width == 320
-        probe.result_where(lambda result: result.frame.width == 320)
+        opened = probe.wait_event(SourceOpened, 2)
+        assert opened.info.width == 320
+        after = probe.result_where(lambda result: result.frame.width == 320).frame.index
+        assert before < opened.first_index <= after
         assert len(probe.of(SourceTrouble)) == 1
         assert server.connections == 2
 

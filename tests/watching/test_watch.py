@@ -24,6 +24,7 @@ from app.core.watching import watched_source as watched_source_module
 from app.core.watching.request import WatchRequest
 from app.core.watching.watch import Watch
 from tests.support.command_line import install_fake_model
+from tests.support.hls_site import Site, playlist, segment
 from tools.fixtures.coded_images import ImageBGR
 from tools.fixtures.mjpeg_server import MjpegServer
 
@@ -104,6 +105,17 @@ def test_a_loss_ends_what_was_seen_and_is_an_event_itself(tmp_path: Path) -> Non
         with av.open(line["path"]) as video:
             assert sum(1 for _ in video.decode(video=0)) >= 1
     assert lines.all[-1]["type"] == "health"
+
+
+def test_the_first_piece_after_a_loss_counts_though_it_was_captured_before() -> None:
+    lines = Lines()
+    with Site({"/a.m3u8": playlist(["0.ts"]), "/0.ts": segment(0)}) as site:
+        with watching(lines, site.url("/a.m3u8"), request(Rule("seen", ("person",)))):
+            lines.wait(is_told("ended", "seen"))  # with the loss
+            site.files.update({"/a.m3u8": playlist(["1.ts"], first=1), "/1.ts": segment(1)})
+            lines.wait(is_told("began", "seen"), 2)
+    first, second = lines.of("began")
+    assert second["start"] > first["start"]
 
 
 def test_a_camera_that_is_not_there_yet_is_waited_for_and_said_once() -> None:
