@@ -22,7 +22,7 @@ from tests.support.fake_detector import FakeModels
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk, make_frame
 from tools.fixtures.mjpeg_server import MjpegServer
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 def real_session(ready: Callable[[], None], event: Callable[[LiveEvent], None]) -> Session:
