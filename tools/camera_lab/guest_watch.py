@@ -40,7 +40,7 @@ ROUNDS = 3
 BEFORE_S, AFTER_S = 2.0, 1.0
 OPTIONS = SourceOptions(resolution=SIZE, fps=FPS, open_timeout_s=30, first_frame_s=20)
 _GREEN, _COUNTERS_ONLY = 8, 1
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 _TRIES, _LEARN_FROM = 10, 12
 
 

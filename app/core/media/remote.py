@@ -11,6 +11,7 @@ import http.client
 import io
 import re
 import time
+import urllib.error
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from app.core.addresses import redact
 from app.core.errors import AppError
 from app.core.media.certificates import Certificates
+from app.core.media.stand_in import StandIn
 from app.core.media.web_client import WebClient
 
 _AVSEEK_SIZE = 0x10000
@@ -76,6 +78,7 @@ class RemoteFiles:
         self._client = WebClient(certificates)
         self._first: tuple[str, RemoteFile] | None = None
         self._files: weakref.WeakSet[RemoteFile] = weakref.WeakSet()
+        self._playlists: dict[str, bytes] = {}
 
     def begin(self, url: str) -> RemoteStart:
         """Ask for ``url`` and look at what comes; FFmpeg is then to open what is returned, with ``open``.
@@ -103,8 +106,11 @@ class RemoteFiles:
             return RemoteStart(first.name, "hls")
         return RemoteStart(first.name, "mpjpeg" if first.kind == "multipart/x-mixed-replace" else None)
 
-    def open(self, url: str, _flags: int, options: Mapping[str, str]) -> RemoteFile:
+    def open(self, url: str, _flags: int, options: Mapping[str, str]) -> RemoteFile | StandIn:
         """Give FFmpeg a file; its ``io_open``.
+
+        Where a live playlist goes on, a segment that the server refuses is empty, and a playlist is as it was: an error
+        would cost the packet that FFmpeg had ready.
 
         Raises:
             AppError: It lies elsewhere than on a web server, or the server's certificate is not trusted.
@@ -115,6 +121,10 @@ class RemoteFiles:
             return first
         try:
             return self._open(url, options)
+        except urllib.error.HTTPError:
+            if self.target_s is None or self.complete or (url not in self._playlists and _is_playlist(url)):
+                raise
+            return StandIn(self._playlists.get(url, b""))
         except AppError as error:
             self.refused = self.refused or error
             self.give_up_at = time.monotonic()
@@ -143,8 +153,9 @@ class RemoteFiles:
             raise OSError("the server does not give parts of files")
         file = RemoteFile(self, response, start)
         self._files.add(file)
-        if file.kind in _PLAYLIST_TYPES or urlsplit(file.name).path.lower().endswith((".m3u8", ".m3u")):
-            self._look_at_playlist(file.peek_all(_MAX_PLAYLIST))
+        if file.kind in _PLAYLIST_TYPES or _is_playlist(file.name):
+            self._playlists[url] = file.peek_all(_MAX_PLAYLIST)
+            self._look_at_playlist(self._playlists[url])
         return file
 
     def forget(self, file: RemoteFile) -> None:
@@ -176,6 +187,10 @@ class RemoteFiles:
         for what, kinds, pattern in _DOCUMENTS:
             if kind in kinds and pattern.match(head):
                 raise AppError(f"{name} is {what}, not a video.", "Look for the address of the stream itself.")
+
+
+def _is_playlist(url: str) -> bool:
+    return urlsplit(url).path.lower().endswith((".m3u8", ".m3u"))
 
 
 class RemoteFile:

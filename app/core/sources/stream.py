@@ -264,11 +264,7 @@ class StreamSource:
             self._remote.give_up_at = give_up_at
         try:
             while time.monotonic() <= give_up_at:
-                try:
-                    packet = next(self._packets)
-                except urllib.error.HTTPError:  # a segment that is gone: FFmpeg goes on with the next
-                    self._packets = self._demux()
-                    continue
+                packet = next(self._packets)
                 if packet.stream.index == self._stream.index:
                     return packet
                 if self._tap is not None:
