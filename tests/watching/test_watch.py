@@ -108,11 +108,12 @@ def test_a_loss_ends_what_was_seen_and_is_an_event_itself(tmp_path: Path) -> Non
 
 def test_the_first_piece_after_a_loss_counts_though_it_was_captured_before() -> None:
     lines = Lines()
-    with Site({"/a.m3u8": playlist(["0.ts"]), "/0.ts": segment(0)}) as site:
-        with watching(lines, site.url("/a.m3u8"), request(Rule("seen", ("person",)))):
-            lines.wait(is_told("ended", "seen"))  # with the loss
-            site.files.update({"/a.m3u8": playlist(["1.ts"], first=1), "/1.ts": segment(1)})
-            lines.wait(is_told("began", "seen"), 2)
+    wanted = request(Rule("seen", ("person",)))
+    files = {"/a.m3u8": playlist(["0.ts"]), "/0.ts": segment(0)}
+    with Site(files) as site, watching(lines, site.url("/a.m3u8"), wanted):
+        lines.wait(is_told("ended", "seen"))  # with the loss
+        site.files.update({"/a.m3u8": playlist(["1.ts"], first=1), "/1.ts": segment(1)})
+        lines.wait(is_told("began", "seen"), 2)
     first, second = lines.of("began")
     assert second["start"] > first["start"]
 
