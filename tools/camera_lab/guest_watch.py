@@ -244,8 +244,9 @@ class Trial:
     def _wait(self, kind: str, count: int) -> dict[str, Any]:
         """Waits for the ``count``-th line of a kind."""
         with self._changed:
-            over = self._changed.wait_for(lambda: self._count(kind) >= count or self._ended, _PATIENCE_S)
-            assert over and not self._ended, (self._folder / "errors.txt").read_text()[-500:] or f"no {kind}"
+            self._changed.wait_for(lambda: self._count(kind) >= count or self._ended, _PATIENCE_S)
+            assert not self._ended, (self._folder / "errors.txt").read_text()[-500:]
+            assert self._count(kind) >= count, f"no {kind}"
             return [line.data for line in self._lines if line.data["type"] == kind][count - 1]
 
     def _lose(self, lose: Callable[[], None], restore: Callable[[], None], later_s: float = 0.0) -> str:
