@@ -52,7 +52,7 @@ def describe_ir(xml_path: Path, labels: Sequence[str] | None = None) -> ModelSpe
 
 
 def describe_detection_output(graph: IrGraph, xml_path: Path, labels: Sequence[str] | None = None) -> ModelSpec:
-    """As ``describe_ir``, for a graph that was read already."""
+    """Describes a graph that was read already, like ``describe_ir``."""
     outputs, results = graph.of_kind("DetectionOutput"), graph.of_kind("Result")
     inputs = graph.of_kind("Parameter")
     if len(inputs) != 1 or len(outputs) != 1 or len(results) != 1:

@@ -42,7 +42,9 @@ def _no_collection_on_other_threads() -> Iterator[None]:
     gc.disable()
     gc.collect()
     gc.freeze()  # modules and tests are no garbage; looking through them after every few tests takes a minute in all
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "unfreeze", lambda: None)  # which the program calls when its window is closed
+        yield
     gc.unfreeze()
     gc.enable()
 

@@ -38,7 +38,8 @@ LIBRARIES = {
     "libxcb-shape.so.0": "libxcb-shape0",
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
-WINDOW_TESTS = "tests/window"  # apart from the rest: what a window leaves behind meets nobody else's threads
+# Apart from the rest: what a window leaves behind meets nobody else's threads. The others share the work with the rest.
+APART = (["tests/window"], ["tests/importers", "tests/lab"])
 PATIENCE_S = 10.0
 Command = tuple[list[str | Path], dict[str, str]]  # what to run, in which environment
 TEST_PROGRAMS = {"xvfb-run": ("xvfb", "xauth"), "ffprobe": ("ffmpeg",)}
@@ -180,19 +181,21 @@ def run(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Runs the suite offscreen, and beside it the window's tests and those that need an X screen, each in a process."""
+    """Runs the suite in several processes, offscreen but for the tests that need an X screen, two at the same time."""
     offscreen = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     pytest: list[str | Path] = [PYTHON, "-m", "pytest", "-m"]
     if arguments:
         return side_by_side([[([*pytest, "not xvfb", *arguments], offscreen)]])
-    beside: list[Command] = [([*pytest, "not xvfb", WINDOW_TESTS], offscreen)]
+    beside: list[Command] = [([*pytest, "not xvfb", *folders], offscreen) for folders in APART]
     if sys.platform.startswith("linux"):
         files = sorted((ROOT / "tests").rglob("test_*.py"))
         marked = [file for file in files if "mark.xvfb" in file.read_text("utf-8")]
         screen = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24"]
         beside.append(([*screen, *pytest, "xvfb", *marked], {**os.environ, "QT_QPA_PLATFORM": "xcb"}))
-    say(f"{WINDOW_TESTS} runs beside the rest; what it says comes at the end")
-    return side_by_side([[([*pytest, "not xvfb", "--ignore", WINDOW_TESTS], offscreen)], beside])
+    apart = [folder for folders in APART for folder in folders]
+    say(f"beside these tests run those of {', '.join(apart)}; what they say comes at the end")
+    rest = [*pytest, "not xvfb", *(f"--ignore={folder}" for folder in apart)]
+    return side_by_side([[(rest, offscreen)], beside])
 
 
 def side_by_side(lanes: list[list[Command]]) -> int:

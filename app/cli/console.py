@@ -81,12 +81,17 @@ class Console:
 
 
 def one_line(text: str) -> str:
-    """``text`` without line breaks and control characters, so that a file's name cannot write on the terminal."""
+    """Returns ``text`` without line breaks and control characters: a file's name cannot write on the terminal."""
     return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
+def mark(ok: bool | None) -> str:
+    """Returns how a check's line begins: passed, failed, or None for what is only told."""
+    return {True: "[ ok ]", False: "[FAIL]", None: "[info]"}[ok]
+
+
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Lines with aligned columns."""
+    """Returns lines with aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

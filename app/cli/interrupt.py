@@ -14,8 +14,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 
+from app.core.signal_bytes import signals_written_to
 from app.core.workers import Worker
 
 log = logging.getLogger(__name__)
@@ -38,18 +38,12 @@ def cancel_on_interrupt(cancel: Callable[[], None], *, terminate: bool = False) 
         yield  # signals are the main thread's
         return
     heard, told = socket.socketpair()
-    told.setblocking(False)
     listener = Worker("signals", lambda _stopping: _listen(heard, cancel, terminate), _broken)
     listener.start()
-    wakeup = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    numbers = (signal.SIGINT, signal.SIGTERM) if terminate else (signal.SIGINT,)
-    before = {number: signal.signal(number, _leave_it_to_the_listener) for number in numbers}
     try:
-        yield
+        with signals_written_to(told, (signal.SIGINT, signal.SIGTERM) if terminate else (signal.SIGINT,)):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(wakeup)
         told.close()
         listener.join(_END_S)
         heard.close()
@@ -57,7 +51,7 @@ def cancel_on_interrupt(cancel: Callable[[], None], *, terminate: bool = False) 
 
 def _listen(heard: socket.socket, cancel: Callable[[], None], terminate: bool) -> None:
     presses = 0
-    while told := heard.recv(1):  # a byte each: Python writes the signals' numbers
+    while told := heard.recv(1):
         if told[0] == signal.SIGINT:
             presses += 1
             if presses >= _PATIENCE:
@@ -65,10 +59,6 @@ def _listen(heard: socket.socket, cancel: Callable[[], None], terminate: bool) -
             cancel()
         elif terminate and told[0] == signal.SIGTERM:
             cancel()
-
-
-def _leave_it_to_the_listener(_number: int, _frame: FrameType | None) -> None:
-    """Does nothing: the number has been written by then."""
 
 
 def _broken(error: BaseException) -> None:

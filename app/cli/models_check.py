@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from app.cli.console import Console, one_line
+from app.cli.console import Console, mark, one_line
 from app.core.models import user_library
 from app.core.paths import optimised_dir
-
-_MARKS = {True: " ok ", False: "FAIL", None: "info"}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -33,11 +31,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
         for check in check_model(entry):
             checks.append(check)
             engine = f", {check.engine}" if check.engine else ""
-            console.say(f"[{_MARKS[check.ok]}] {check.model}{engine}: {one_line(check.detail)}")
+            console.say(f"{mark(check.ok)} {check.model}{engine}: {one_line(check.detail)}")
     bad = {check.model for check in checks if check.ok is False or (named and check.ok is None)}
     broken = [] if named else list(library.broken())
     for model in broken:
-        console.say(f"[FAIL] {model.name}: {one_line(model.reason)}")
+        console.say(f"{mark(False)} {model.name}: {one_line(model.reason)}")
     bad |= {model.name for model in broken}
     results = [asdict(check) for check in checks]
     results += [{"model": model.name, "engine": "", "ok": False, "detail": model.reason} for model in broken]

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from app.cli.console import Console, one_line
+from app.cli.console import Console, mark, one_line
 from app.cli.options import add_result_flags
 from app.lab.self_test.checks import Check, guarded
 from app.lab.self_test.parts import PARTS
 from app.lab.self_test.window_check import CHILD_FLAG, STARTED_FLAG
-
-_MARKS = {True: " ok ", False: "FAIL", None: "info"}
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -41,7 +39,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     for name in options.only:
         for check in guarded(name, PARTS[name]):
             checks.append(check)
-            console.say(f"[{_MARKS[check.ok]}] {check.name}: {one_line(check.detail)}")
+            console.say(f"{mark(check.ok)} {check.name}: {one_line(check.detail)}")
     works = all(check.ok is not False for check in checks)
     console.give({"ok": works, "checks": [asdict(check) for check in checks]})
     if not works:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices
 
-from app.core.errors import ExplainedError
+from app.core.counts import number_of
 from app.core.files.disk import size_text
 from app.core.frames import LIVE_KINDS, FrameResult, SourceInfo
 from app.core.recording.folder import finish_interrupted, limits_of, recordings_folder
@@ -62,12 +62,9 @@ class RecordControl(QObject):
         self._drawn: SourceRecording | None = None
         self._frames: DrawnFrames | None = None
         self._shown_ns = -1
-        self._begun_s = 0.0
-        self._reports: deque[RecorderReport] = deque()
+        self._told = _Told()
+        self._reports: deque[tuple[_Told, RecorderReport]] = deque()
         self._wake = Wake(self._take_reports)
-        self._files: list[Path] = []
-        self._paused = False
-        self._why: RecordingPaused | None = None
         self._looks = ("", "")
         self._timer = QTimer(self)
         self._timer.setInterval(_SHOWN_EVERY_MS)
@@ -112,7 +109,7 @@ class RecordControl(QObject):
         from app.core.recording.drawn import DrawnFrames
 
         settings = self._services.settings.current
-        self._files, self._paused, self._why, self._begun_s = [], False, None, time.monotonic()
+        self._told = _Told()
         mode = settings.recording.mode
         if mode in ("clean", "both"):
             self._clean = self._recording(info, "")
@@ -129,15 +126,24 @@ class RecordControl(QObject):
 
         chosen = self._services.settings.current.recording
         plan = RecorderPlan(f"{info.name}{ending}", recordings_folder(chosen), limits=limits_of(chosen))
-        recorder = Recorder(replace(plan, segment_s=chosen.segment_min * 60.0), self._report)
-        return SourceRecording(recorder, self._encoder_failed, info.fps)
+        told = self._told
+
+        def report(said: RecorderReport) -> None:
+            self._reports.append((told, said))
+            self._wake.post()
+
+        recorder = Recorder(replace(plan, segment_s=chosen.segment_min * 60.0), report)
+        return SourceRecording(recorder, lambda error: report(RecordingPaused(error.message, error.hint)), info.fps)
 
     def _stop(self) -> None:
         recordings = self._taken()
         self._timer.stop()
         self._show()
         dropped = sum(recording.dropped for recording in recordings)
-        self._services.background.run("recording", lambda: _finished(recordings), self._ended(dropped))
+        told = self._told
+        self._services.background.run(
+            "recording", lambda: _finished(recordings), lambda whole: self._ended(told, dropped, whole)
+        )
 
     def _taken(self) -> list[SourceRecording]:
         """The recordings, to which nothing more goes."""
@@ -175,23 +181,16 @@ class RecordControl(QObject):
 
     # -- what is said -----------------------------------------------------------------------------------------------
 
-    def _report(self, report: RecorderReport) -> None:
-        self._reports.append(report)
-        self._wake.post()
-
-    def _encoder_failed(self, error: ExplainedError) -> None:
-        self._report(RecordingPaused(error.message, error.hint))
-
     def _take_reports(self) -> None:
         while self._reports:
-            report = self._reports.popleft()
-            if isinstance(report, FileFinished):
-                self._files.append(report.path)
+            told, report = self._reports.popleft()
+            if isinstance(report, FileFinished) and report.began_ns:  # not what an earlier run left
+                told.files.append(report.path)
             elif isinstance(report, RecordingPaused):
-                self._paused, self._why = True, report
+                told.paused, told.why = True, report
                 self._services.banner.tell("warning", report.message, report.hint, topic=TOPIC)
-            elif isinstance(report, RecordingResumed | FileBegun) and self._paused:  # the latter where encoding failed
-                self._paused = False
+            elif isinstance(report, RecordingResumed | FileBegun) and told.paused:  # the latter where encoding failed
+                told.paused = False
                 self._services.banner.tell("info", "Recording goes on.", topic=TOPIC)
         self._show()
 
@@ -206,30 +205,33 @@ class RecordControl(QObject):
         if not recordings:
             self.status.emit("", "")
             return
-        begun = duration_text(time.monotonic() - self._begun_s)
-        word, sign = ("Recording waits", "Waits") if self._paused else ("Recording", begun)
+        begun = duration_text(time.monotonic() - self._told.begun_s)
+        word, sign = ("Recording waits", "Waits") if self._told.paused else ("Recording", begun)
         written = sum(each.recorder.written for each in recordings)
         dropped = sum(each.dropped for each in recordings)
         self.status.emit(
             f"{word} {begun}  ·  {size_text(written)}" + (f"  ·  {dropped} frames left out" if dropped else ""), sign
         )
 
-    def _ended(self, dropped: int) -> Callable[[bool], None]:
-        def told(whole: bool) -> None:
-            self._take_reports()
-            if not self._files:
-                why = "No frame came." if self._why is None else f"{self._why.message} {self._why.hint}".strip()
-                self._services.banner.tell("warning", "Nothing was recorded.", why, topic=TOPIC)
-                return
-            folder = self._files[-1].parent
-            named = self._files[-1].name if len(self._files) == 1 else f"{len(self._files)} files"
-            left = f" {dropped} frames were left out: the computer was too slow." if dropped else ""
-            late = "" if whole else " The last one is finished at the next start."
-            self._services.banner.tell(
-                "success", f"Recorded {named}", f"In {folder}.{left}{late}", topic=TOPIC, action=_show_folder(folder)
-            )
+    def _ended(self, told: _Told, dropped: int, whole: bool) -> None:
+        self._take_reports()
+        if not told.files:
+            why = "No frame came." if told.why is None else f"{told.why.message} {told.why.hint}".strip()
+            self._services.banner.tell("warning", "Nothing was recorded.", why, topic=TOPIC)
+            return
+        files = tuple(told.files)
+        left = f" {dropped} frames were left out: the computer was too slow." if dropped else ""
+        late = "" if whole else " The last one is finished at the next start."
+        self._services.background.run(
+            "recorded", lambda: _gone(files), lambda gone: self._tell_recorded(files, f"{gone}{left}{late}")
+        )
 
-        return told
+    def _tell_recorded(self, files: Sequence[Path], more: str) -> None:
+        folder = files[-1].parent
+        named = files[-1].name if len(files) == 1 else f"{len(files)} files"
+        self._services.banner.tell(
+            "success", f"Recorded {named}", f"In {folder}.{more}", topic=TOPIC, action=_show_folder(folder)
+        )
 
     def _tell_found(self, files: list[Path]) -> None:
         if files:
@@ -241,10 +243,33 @@ class RecordControl(QObject):
             )  # fmt: skip
 
 
+@dataclass
+class _Told:
+    """What was told of one recording.
+
+    Attributes:
+        begun_s: When it began, monotonic clock.
+        files: Those that are whole.
+        paused: Whether it waits.
+        why: Why it waited last; None for never.
+    """
+
+    begun_s: float = field(default_factory=time.monotonic)
+    files: list[Path] = field(default_factory=list)
+    paused: bool = False
+    why: RecordingPaused | None = None
+
+
 def _finished(recordings: Sequence[SourceRecording]) -> bool:
     """Finishes all; whether that was done in time."""
     done = [recording.close(_FINISH_S) for recording in recordings]
     return all(done)
+
+
+def _gone(files: Sequence[Path]) -> str:
+    """Says how many files are not there any more, because of the folder's limits or by hand."""
+    gone = sum(not path.exists() for path in files)
+    return f" {gone} of {number_of(len(files), 'file')} went again, by the folder's limits or by hand." if gone else ""
 
 
 def _show_folder(folder: Path) -> tuple[str, Callable[[], None]]:

@@ -104,7 +104,7 @@ class Table:
         return default if place is None else self.buffer.number(kind, place)
 
     def vector(self, index: int, item_bytes: int) -> tuple[int, int]:
-        """As ``Buffer.vector``, of a field; no elements where it is absent."""
+        """Returns of a field what ``Buffer.vector`` does; no elements where it is absent."""
         place = self.field(index)
         return (0, 0) if place is None else self.buffer.vector(self.buffer.target(place), item_bytes)
 

@@ -88,7 +88,7 @@ def _size(lists: dict[str, list[str]]) -> tuple[int, int] | None:
 
 
 def _scale(values: dict[str, str], lists: dict[str, list[str]]) -> tuple[_Triple, _Triple] | None:
-    """As ``NormalizeImage`` computes it: pixels become fractions first, unless they are said not to."""
+    """Reads the scale as ``NormalizeImage`` computes it: pixels become fractions first, unless they are said not to."""
     if values.get("norm_type") == "none":
         mean, std = (0.0,) * 3, (1.0,) * 3
     else:

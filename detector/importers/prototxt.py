@@ -48,7 +48,7 @@ def read_prototxt(path: Path, schema: Schema, words: Mapping[str, Mapping[str, i
 
 
 def parse_prototxt(text: str, schema: Schema, words: Mapping[str, Mapping[str, int]]) -> Message:
-    """As ``read_prototxt``, for the file's text.
+    """Reads the text of a file, like ``read_prototxt``.
 
     Raises:
         WireError: It is no such text, or not within our limits.

@@ -195,7 +195,7 @@ class _Network:
         return self._bench.reshaped(last, [1, self._numbers(last) // columns, columns])
 
     def classes(self, kind: Kind) -> int:
-        """As ``class_count``."""
+        """Returns how many classes there are; see ``class_count``."""
         return class_count(self._state, kind, self._what)
 
     def check(self) -> None:

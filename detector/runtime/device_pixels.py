@@ -86,7 +86,7 @@ def _of_bytes(luma: Tensor, chroma: Tensor, colours: PlaneColours) -> tuple[Tens
 
 
 def _of_words(luma: Tensor, chroma: Tensor, colours: PlaneColours) -> tuple[Tensor, ...]:
-    """As ``_of_bytes``, of 16 bits, in Float32 whose fractions are cut off in the end; chroma [H, W / 2]."""
+    """Does for 16 bits what ``_of_bytes`` does, in Float32 whose fractions are cut off at last; chroma [H, W / 2]."""
     grey, red, green_by_blue, green_by_red, blue = colours.factors()
     light, colour = ((each.view(torch.int16).to(torch.int32) & 0xFFFF) / 256 for each in (luma, chroma))
     right = torch.cat((colour[:, 1:], colour[:, -1:]), dim=1)

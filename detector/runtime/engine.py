@@ -50,7 +50,7 @@ class Engine(ABC):
         """Candidates of one or more frames, by the model's rule with the floor and the NMS limit of this call."""
 
     def _run_any(self, frames: Sequence[AnyFrame], rule: PostprocessSpec) -> list[Candidates]:
-        """As ``_run``; frames may lie on a device."""
+        """Runs frames of which some may lie on a device; see ``_run``."""
         return self._run([on_host(frame) for frame in frames], rule)
 
     @abstractmethod

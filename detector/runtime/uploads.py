@@ -58,7 +58,7 @@ def taken_from(frame: AnyFrame, device: torch.device) -> AnyFrame:
 def use_frames(
     frames: Sequence[AnyFrame], plan: ResizePlan, work: Callable[[Tensor], Tensor], uploads: Uploads
 ) -> Tensor:
-    """As ``Uploads.use``, for frames that all lie on the device or all on the host."""
+    """Does what ``Uploads.use`` does, for frames that all lie on the device or all on the host."""
     there = [frame.pixels for frame in frames if isinstance(frame, DeviceFrame)]
     if there:
         return work(gathered(there, plan))

@@ -27,6 +27,7 @@ class Ema:
         decay = min(self.decay, (1 + step) / (10 + step))
         current = network.state_dict()
         averaged = [name for name, tensor in self.values.items() if tensor.is_floating_point()]
+        # One call for all tensors, which torch offers under no public name.
         torch._foreach_lerp_([self.values[n] for n in averaged], [current[n] for n in averaged], 1 - decay)
         for name, tensor in self.values.items():
             if not tensor.is_floating_point():

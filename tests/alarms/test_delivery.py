@@ -21,7 +21,7 @@ from app.core.alarms.message import AlarmMessage
 from app.core.errors import AppError
 from tests.support.web_hook import Web
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 SECRET = "hunter2"
 
 

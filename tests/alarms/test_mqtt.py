@@ -24,7 +24,7 @@ from app.core.watching.event_data import ready_message
 from tests.support.mqtt_broker import MqttBroker
 from tools.watch_hour.cameras import free_port
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 SECRET = "hunter2"
 BASE = "home/cams/door/person_in_door"
 

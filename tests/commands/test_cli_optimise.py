@@ -133,7 +133,7 @@ def test_images_that_are_none_are_a_line(capsys: Capture, frames: list[Frames], 
 def test_ctrl_c_ends_with_130_and_changes_nothing(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     def optimise(_entry: ModelEntry, _source: Path | None, _show: object, stop: threading.Event) -> OptimisedModel:
         os.kill(os.getpid(), signal.SIGINT)
-        assert stop.wait(20)
+        assert stop.wait(60)
         raise WorkStoppedError("It was stopped.")
 
     monkeypatch.setattr(app.core.optimise.run, "optimise", optimise)

@@ -36,7 +36,7 @@ def test_a_signal_that_another_thread_takes_cancels(number: int) -> None:
         with cancel_on_interrupt(cancelled.set, terminate=True):
             assert other.ident is not None
             signal.pthread_kill(other.ident, number)
-            assert cancelled.wait(20)
+            assert cancelled.wait(60)
     finally:
         over.set()
         other.join()

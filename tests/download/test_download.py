@@ -386,7 +386,7 @@ def test_no_network_says_what_to_do(tmp_path: Path) -> None:
 def test_a_stop_ends_a_silent_download_at_once(server: FileServer, tmp_path: Path) -> None:
     server.answers.append(silence)
     stop = threading.Event()
-    threading.Thread(target=lambda: server.stalled.wait(20) and stop.set()).start()
+    threading.Thread(target=lambda: server.stalled.wait(60) and stop.set()).start()
     patient = NetworkOptions(stall_s=3600.0)  # the test's own time limit is what a slow stop would meet
     with pytest.raises(DownloadStoppedError):
         fetch(WeightsFile(server.address + "/net.pth", SHA, 0), tmp_path / "net.pth", options=patient, stop=stop)
@@ -416,7 +416,7 @@ def test_a_stop_ends_the_wait_for_a_name_look_up(tmp_path: Path, monkeypatch: py
 
     def look_up(*_: object, **__: object) -> None:
         stop.set()
-        over.wait(20)
+        over.wait(60)
         raise OSError("late")
 
     monkeypatch.setattr("socket.getaddrinfo", look_up)
@@ -439,7 +439,7 @@ def test_two_downloads_of_one_file_do_not_meet(server: FileServer, tmp_path: Pat
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert server.stalled.wait(20)
+    assert server.stalled.wait(60)
     with pytest.raises(DetectorError, match="being downloaded by another program"):
         fetch(weights, tmp_path / "net.pth")
     stop.set()

@@ -375,7 +375,7 @@ def test_an_interrupt_keeps_what_came_and_says_so(
 ) -> None:
     publish(monkeypatch, server)
     server.answers.extend([cut_after(200_000), cut_after(0, silent=True)])
-    interrupter = threading.Thread(target=lambda: server.stalled.wait(20) and os.kill(os.getpid(), signal.SIGINT))
+    interrupter = threading.Thread(target=lambda: server.stalled.wait(60) and os.kill(os.getpid(), signal.SIGINT))
     interrupter.start()
     code, out, err = run(capsys, "models", "download", NAME)
     interrupter.join()

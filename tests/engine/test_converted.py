@@ -52,7 +52,7 @@ def test_opening_loads_no_torch(entry: ModelEntry, repository: Path) -> None:
 
 
 def _slow(folder: Path, _messages: other_process.Messages) -> None:
-    threading.Event().wait(20)
+    threading.Event().wait(60)
     (folder / "late").touch()
 
 

@@ -31,7 +31,7 @@ def _threads_end() -> Iterator[None]:
     yield
     for thread in threading.enumerate():
         if thread.name.startswith(THREAD):
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -94,7 +94,7 @@ def test_it_is_opened_once_on_one_thread_and_closed_after_the_last() -> None:
     another.close()
     for thread in threading.enumerate():
         if thread.name.startswith(THREAD):
-            thread.join(10)
+            thread.join(60)
     assert [detector.closed for detector in made] == [1, 1]
     assert all(len(detector.threads) == 1 for detector in made)
     assert threading.current_thread() not in made[0].threads

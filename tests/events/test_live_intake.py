@@ -46,7 +46,7 @@ def test_it_remembers_what_the_log_would() -> None:
     assert dict(ours.number_of) == dict(theirs.number_of)
     assert dict(ours.pictures) == dict(theirs.pictures)
     intake.close()
-    assert intake.worker.join(10.0)
+    assert intake.worker.join(60)
 
 
 def test_each_answer_is_taken_once_and_frames_without_one_not_at_all() -> None:
@@ -60,7 +60,7 @@ def test_each_answer_is_taken_once_and_frames_without_one_not_at_all() -> None:
     intake.sightings()
     intake.close()
     assert log.taken == [first, second]
-    assert intake.worker.join(10.0)
+    assert intake.worker.join(60)
 
 
 def test_nobody_waits_for_a_log_that_takes_long_and_the_oldest_frames_are_left_out() -> None:
@@ -75,4 +75,4 @@ def test_nobody_waits_for_a_log_that_takes_long_and_the_oldest_frames_are_left_o
     log.may.set()
     intake.sightings()
     assert log.taken == [results[0], *results[-8:]]
-    assert intake.worker.join(10.0)
+    assert intake.worker.join(60)

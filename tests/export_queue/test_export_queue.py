@@ -43,7 +43,7 @@ class Seen:
             return item is not None and item.state == state and also(item)
 
         with self._more:
-            assert self._more.wait_for(there, 20), f"{number} never became {state}"
+            assert self._more.wait_for(there, 60), f"{number} never became {state}"
             found = last()
             assert found is not None
             return found
@@ -169,7 +169,7 @@ def test_pause_holds_the_running_job_and_keeps_waiting_ones_back(table: Table) -
     numbers = queue.add(table.requests("a.mp4", "b.mp4", "c.mp4"))
     table.seen.until(numbers[0], "running")
     job = table.jobs.get("a.mp4")
-    assert job.started.wait(20)
+    assert job.started.wait(60)
     queue.pause(numbers[1])
     queue.pause(numbers[0])
     queue.pause(numbers[0])
@@ -193,12 +193,12 @@ def test_pause_before_the_job_is_made_reaches_it(tmp_path: Path) -> None:
 
     def slow(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> object:
         making.set()
-        assert go.wait(20)
+        assert go.wait(60)
         return jobs(request, on_progress)
 
     queue = ExportQueue(1, slow)  # type: ignore[arg-type] # a StepJob, which is a Job
     (number,) = queue.add([request_for(tmp_path / "a.mp4")])
-    assert making.wait(20)
+    assert making.wait(60)
     queue.pause(number)
     queue.cancel(number)
     go.set()
@@ -288,14 +288,14 @@ def test_names_stay_apart_when_many_add_at_once(table: Table, tmp_path: Path) ->
     start = threading.Barrier(8)
 
     def add() -> None:
-        start.wait(20)
+        start.wait(60)
         queue.add([request_for(tmp_path / "a.mp4")] * 3)
 
     threads = [threading.Thread(target=add) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     outputs = {item.request.output for item in queue.snapshot().items}
     assert len(outputs) == len(queue.snapshot().items) == 24
 
@@ -451,7 +451,7 @@ def test_a_paused_real_export_stands_still_and_its_result_is_that_of_any_other(t
         1, lambda request, tell: ExportJob(request, tell, lambda _model: FakeDetector(on_batch)), on_change=seen
     )
     (number,) = queue.add([ExportRequest(source, tmp_path / "out.mp4", (DataFile(tmp_path / "out.csv", "csv"),))])
-    assert looked.wait(20)
+    assert looked.wait(60)
     held = seen.until(number, "paused", lambda item: item.progress is not None and item.progress.stage == "paused")
     assert held.progress is not None
     assert held.progress.frames_done <= 5

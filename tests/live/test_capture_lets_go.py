@@ -17,7 +17,7 @@ from app.core.live.capture import CaptureStage
 from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgr
 from app.core.sources.conversion import FrameConverter
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class BreakingSource:

@@ -47,7 +47,7 @@ from tests.support.media import make_video
 from tools.fixtures.coded_images import coded_image, read_frame_index
 from tools.fixtures.mjpeg_server import MjpegServer
 
-QUICK = SourceOptions(open_timeout_s=10, first_frame_s=5, stall_s=0.5)
+SOON_STALLED = SourceOptions(open_timeout_s=20, first_frame_s=20, stall_s=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -299,7 +299,7 @@ def test_a_wake_comes_only_when_the_slot_was_empty() -> None:
 
 def test_a_stalled_camera_is_opened_again_and_counting_goes_on(no_back_off: None) -> None:
     with MjpegServer(fps=60) as server, LiveProbe() as probe:
-        probe.start(server.url, QUICK)
+        probe.start(server.url, SOON_STALLED)
         last = probe.detected().frame.index
         server.stall()
         trouble = probe.wait_event(SourceTrouble)
@@ -313,7 +313,7 @@ def test_a_stalled_camera_is_opened_again_and_counting_goes_on(no_back_off: None
 
 def test_a_camera_that_dies_comes_back_with_another_size_after_being_refused(no_back_off: None) -> None:
     with MjpegServer(fps=60) as server, LiveProbe() as probe:
-        probe.start(server.url, QUICK)
+        probe.start(server.url)
         before = probe.detected().frame.index
         server.size = (320, 240)
         server.hang_up(refuse=True)

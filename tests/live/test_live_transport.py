@@ -20,7 +20,7 @@ from app.core.sources.base import frame_from_bgr, never
 from app.core.workers import Worker
 
 MS = 1_000_000
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class FakeFile:

@@ -19,7 +19,7 @@ from tests.support.rtsp_server import RtspServer, missing
 from tools.fixtures.coded_images import read_frame_index
 from tools.fixtures.mjpeg_server import MjpegServer
 
-QUICK = SourceOptions(open_timeout_s=10, first_frame_s=5, stall_s=1.0)
+PATIENT = SourceOptions(open_timeout_s=20, first_frame_s=20, stall_s=20)
 
 
 def test_a_network_camera_is_recorded_as_it_came_across_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +28,7 @@ def test_a_network_camera_is_recorded_as_it_came_across_a_loss(tmp_path: Path, m
     failures: list[Exception] = []
     recording = SourceRecording(Recorder(RecorderPlan("cam", tmp_path, min_free=0), reports.append), failures.append)
     with MjpegServer(fps=50) as server, LiveProbe() as probe:
-        probe.start(server.url, replace(QUICK, tap=recording))
+        probe.start(server.url, replace(PATIENT, tap=recording))
         probe.detected()
         server.wait_sent(30)
         server.hang_up()
@@ -61,7 +61,7 @@ def test_a_camera_over_rtsp_is_recorded_as_it_came(tmp_path: Path) -> None:
     failures: list[Exception] = []
     recording = SourceRecording(Recorder(RecorderPlan("cam", tmp_path, min_free=0), reports.append), failures.append)
     with RtspServer() as server, LiveProbe() as probe:
-        probe.start(server.url, replace(QUICK, tap=recording))
+        probe.start(server.url, replace(PATIENT, tap=recording))
         first = probe.detected().frame.index
         probe.result_where(lambda result: result.frame.index > first + 30)
     assert recording.close(PATIENCE)

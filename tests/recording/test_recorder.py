@@ -46,7 +46,7 @@ from tests.support.media import make_video
 from tools.fixtures.coded_images import coded_image, read_frame_index
 from tools.kill_recording import MAX_LOSS_S, kill_recording
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 STEP_NS = 40_000_000
 T0_NS = 1_000_000_000_000
 R = TypeVar("R")
@@ -329,6 +329,17 @@ def test_a_folder_that_is_removed_is_made_anew(encoded: Kept, tmp_path: Path) ->
     (finished,) = probe.of(FileFinished)
     kept = shown(finished.path)
     assert kept == [*range(kept[0], 400)]
+
+
+def test_a_folder_that_cannot_be_made_is_said_once(encoded: Kept, tmp_path: Path) -> None:
+    (tmp_path / "r").write_text("a file in its way")
+    probe = Probe(RecorderPlan("x", tmp_path / "r", min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded)
+    probe.close()
+    (paused,) = probe.reports
+    assert isinstance(paused, RecordingPaused)
+    assert str(tmp_path / "r") in paused.message
 
 
 KINDS = pytest.mark.parametrize(

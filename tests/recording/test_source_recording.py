@@ -18,7 +18,7 @@ from app.core.recording.reports import FileFinished, RecorderPlan, RecorderRepor
 from app.core.recording.source_recording import SourceRecording
 from tools.fixtures.coded_images import coded_image, read_frame_index
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 T0_NS, STEP_NS = 10**12, 40_000_000
 
 

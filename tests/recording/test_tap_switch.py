@@ -22,7 +22,7 @@ from app.core.recording.tap_switch import TapSwitch
 from app.core.sources.base import frame_from_bgr
 from tools.fixtures.coded_images import coded_image, read_frame_index
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 T0_NS, STEP_NS = 10**12, 40_000_000
 MEDIA = MediaFormat(b"")
 

@@ -132,7 +132,7 @@ def test_rtsps_is_refused_before_anything_is_sent_and_relayed_once_trusted(signe
                 answer += piece
             assert answer == said.upper()
         relay.close()
-        thread.join(5)
+        thread.join(60)
 
 
 def test_ffmpeg_speaks_rtsp_through_the_relay(signed: Signed) -> None:
@@ -159,7 +159,7 @@ def test_ffmpeg_speaks_rtsp_through_the_relay(signed: Signed) -> None:
         Certificates().trust(place, shown)
         with pytest.raises(AppError, match="404 Not Found"):
             open_source(f"rtsps://{place}/garden?channel=1", QUICK)
-        thread.join(5)
+        thread.join(60)
     assert heard[0].startswith(b"OPTIONS rtsp://127.0.0.1:")
     assert b"/garden?channel=1 RTSP/1.0" in heard[0]
 

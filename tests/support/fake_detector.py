@@ -94,7 +94,7 @@ class FakeModels:
         self.gate.set()
 
     def __call__(self, model: ModelSettings) -> FakeDetector:
-        self.gate.wait(20)
+        self.gate.wait(60)
         if model.name in self.errors:
             raise self.errors[model.name]
         self.made.append(FakeDetector(model.name, self.work))

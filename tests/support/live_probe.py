@@ -17,7 +17,7 @@ from tests.support.fake_detector import FakeModels
 
 E = TypeVar("E")
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class LiveProbe:
@@ -52,7 +52,7 @@ class LiveProbe:
         detection: DetectionSettings = DetectionSettings(),  # noqa: B008 - immutable
     ) -> None:
         """Look at ``uri``."""
-        options = options or SourceOptions(open_timeout_s=10, first_frame_s=5, stall_s=5)
+        options = options or SourceOptions(open_timeout_s=20, first_frame_s=20, stall_s=20)
         self.session.start(uri, options, ModelSettings(name=model), detection)
 
     def __enter__(self) -> LiveProbe:

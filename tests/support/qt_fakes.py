@@ -193,7 +193,7 @@ class FakeJob:
     def run(self) -> ExportReport:
         self.on_progress(ExportProgress("running", 50, 200, 25.0, 6.0))
         self.started.set()
-        assert self.go.wait(20)
+        assert self.go.wait(60)
         if self.error is not None:
             raise self.error
         if self.cancelled:

@@ -37,7 +37,7 @@ class StepJob:
 
     def run(self) -> ExportReport:
         self.started.set()
-        assert self.ended.wait(20), "the test forgot this job"
+        assert self.ended.wait(60), "the test forgot this job"
         if self.cancelled:
             raise ExportCancelledError("The export was cancelled.")
         if isinstance(self._end, BaseException):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.core.channels import Channel, Closed, LatestSlot
 from app.core.workers import Worker
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def fail_on_error(error: BaseException) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.workers import Deadline, Worker, join_all
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def test_runs_under_its_name_and_stops_when_told() -> None:

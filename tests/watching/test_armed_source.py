@@ -20,7 +20,7 @@ from app.core.watching.armed_source import ArmedSource
 from app.core.watching.request import WatchRequest
 from tools.fixtures.fixed_detector import LABELS, boxes_in
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 EVERYWHERE = IgnoreMask("all", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
 
 

@@ -45,6 +45,16 @@ def test_images_arrive_in_the_size_of_the_first(monkeypatch: pytest.MonkeyPatch)
     assert (device.opened, device.closed, names, failures.all) == (1, 1, [NAME], [])
 
 
+def test_a_camera_has_an_even_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, failures, names = Device(), Failures(), list[str]()
+    install_virtual_camera(monkeypatch, device)
+    camera = VirtualCamera(names.append, failures)
+    camera.show(lambda: grey(10, 25, 33))
+    device.wait(1)
+    assert camera.close(PATIENCE_S)
+    assert (device.images[0].shape, failures.all) == ((24, 32, 3), [])
+
+
 def test_another_shape_lies_within_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     device, failures, names = Device(), Failures(), list[str]()
     install_virtual_camera(monkeypatch, device)

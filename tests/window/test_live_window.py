@@ -73,13 +73,13 @@ def test_slow_detector_and_fast_camera(table: Desk, models: FakeModels) -> None:
     with MjpegServer(fps=60, size=(640, 360)) as camera:
         table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
-        table.qtbot.waitUntil(lambda: view.result is not None and view.result.candidates is not None, timeout=20_000)
+        table.qtbot.waitUntil(lambda: view.result is not None and view.result.candidates is not None)
         bridge = table.controller.bridge
         assert bridge is not None
         posts, paints = bridge.results.posts, view.paints
         heart = Heartbeat()
         table.controller.frame.connect(lambda result: shown.append(result.frame.index))
-        table.qtbot.waitUntil(lambda: len(shown) >= 8, timeout=20_000)
+        table.qtbot.waitUntil(lambda: len(shown) >= 8)
         stats = table.controller.stats()
         assert stats is not None
         log.info("longest GUI gap %.1f ms, frame age p95 %.1f ms", heart.longest_ms, stats.frame_age_p95_ms)
@@ -96,7 +96,7 @@ def test_threshold_on_a_paused_video_runs_no_network(table: Desk, models: FakeMo
     path = make_video(tmp_path / "clip.mp4", frames=60)
     view = table.window.stage.view
     table.window.open_source(str(path))
-    table.qtbot.waitUntil(lambda: view.result is not None and len(view.marks()) == 1, timeout=20_000)
+    table.qtbot.waitUntil(lambda: view.result is not None and len(view.marks()) == 1)
     table.window.actions_by_name["play"].trigger()
     table.qtbot.waitUntil(lambda: _state(table) is LiveState.PAUSED)
     detector = models.made[-1]
@@ -123,7 +123,7 @@ def test_stepping_through_a_paused_video(table: Desk, tmp_path: Path) -> None:
     path = make_video(tmp_path / "clip.mp4", frames=60)
     view = table.window.stage.view
     table.window.open_source(str(path))
-    table.qtbot.waitUntil(lambda: table.controller.info is not None and view.result is not None, timeout=20_000)
+    table.qtbot.waitUntil(lambda: table.controller.info is not None and view.result is not None)
     table.window.actions_by_name["play"].trigger()
     table.controller.playback.seek(1.0)
     table.qtbot.waitUntil(lambda: _shown_index(table) == 30)
@@ -144,14 +144,14 @@ def test_frame_goes_on_while_another_model_loads(table: Desk, models: FakeModels
     with MjpegServer(fps=30) as camera:
         table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
-        table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake", timeout=20_000)
+        table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake")
         models.gate.clear()
         table.settings.set("model", "name", "second")
         table.qtbot.waitUntil(lambda: table.controller.loading == "second")
         index = view.result.frame.index if view.result else 0
         table.qtbot.waitUntil(lambda: view.result is not None and view.result.frame.index > index + 10)
         models.gate.set()
-        table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "second", timeout=20_000)
+        table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "second")
     assert [detector.closed for detector in models.made][:1] == [True]
     assert table.window.status.shown()["model"].startswith("second")
 
@@ -161,7 +161,7 @@ def test_frames_go_on_while_the_menu_of_sources_is_open(table: Desk) -> None:
     with MjpegServer(fps=30) as camera:
         table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
-        table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake", timeout=20_000)
+        table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake")
         QTimer.singleShot(10_000, menu, menu.close)  # by Qt alone: it is no use to wait for Python if nothing runs
         table.window.actions_by_name["cameras"].trigger()
         index = view.result.frame.index if view.result else 0
@@ -178,7 +178,7 @@ def test_broken_model_leaves_the_old_one_and_says_why(table: Desk, models: FakeM
     with MjpegServer(fps=30) as camera:
         table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
-        table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake", timeout=20_000)
+        table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake")
         table.settings.set("model", "name", "broken")
         table.qtbot.waitUntil(banner.isVisible)
         assert banner.words[0] == "broken is cut short."
@@ -197,7 +197,7 @@ def test_bad_files_get_one_clear_line(table: Desk, tmp_path: Path, name: str) ->
         path.write_text("this is no video")
     table.window.open_source(str(path))
     banner = table.services.banner
-    table.qtbot.waitUntil(banner.isVisible, timeout=20_000)
+    table.qtbot.waitUntil(banner.isVisible)
     message, hint = banner.words
     assert banner.kind == "error"
     assert name in message
@@ -211,8 +211,8 @@ def test_stuck_detector_does_not_keep_the_window(table: Desk, models: FakeModels
     with MjpegServer(fps=30) as camera:
         table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
-        table.qtbot.waitUntil(lambda: bool(models.made) and models.made[0].count == 1, timeout=20_000)
-        table.qtbot.waitUntil(lambda: table.controller.info is not None, timeout=20_000)
+        table.qtbot.waitUntil(lambda: bool(models.made) and models.made[0].count == 1)
+        table.qtbot.waitUntil(lambda: table.controller.info is not None)
         table.window.actions_by_name["close_source"].trigger()
         assert table.window.stage.start.isVisible()
         stuck.set()

@@ -71,7 +71,7 @@ def test_a_model_file_is_shown_before_it_is_imported(table: Desk, tmp_path: Path
     assert table.window.dialogs.models is not None
     sheet = table.window.dialogs.models.sheet
     assert sheet is not None
-    table.qtbot.waitUntil(sheet.trouble.isVisible, timeout=30_000)
+    table.qtbot.waitUntil(sheet.trouble.isVisible)
 
 
 @pytest.mark.parametrize("answer_s", [0.05])

@@ -294,7 +294,7 @@ def test_snapshot_writes_both_images_and_the_boxes(table: Desk) -> None:
     table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0))))
     table.window.actions_by_name["snapshot"].trigger()
     banner = table.services.banner
-    table.qtbot.waitUntil(lambda: banner.kind == "success", timeout=20_000)
+    table.qtbot.waitUntil(lambda: banner.kind == "success")
     from app.core.paths import pictures_dir
 
     written = sorted(pictures_dir().iterdir())
@@ -314,5 +314,5 @@ def test_snapshot_into_a_folder_that_cannot_be_made(
     table.give(make_result())
     table.window.actions_by_name["snapshot"].trigger()
     banner = table.services.banner
-    table.qtbot.waitUntil(lambda: banner.kind == "error", timeout=20_000)
+    table.qtbot.waitUntil(lambda: banner.kind == "error")
     assert table.window.isVisible()

@@ -14,14 +14,15 @@ from app.core.errors import AppError
 from app.core.live import LiveEvent, LiveSession
 from app.core.recording import encoded_frames as encoded_frames_module
 from app.core.recording import frame_encoder as frame_encoder_module
-from app.core.recording.folder import SIGNATURE
+from app.core.recording.folder import SIGNATURE, FolderLimits
 from app.core.settings import RecordingSettings, Settings
+from app.ui import record_control as record_control_module
 from app.ui.services.live_session import Session
 from tests.support.fake_detector import FakeModels
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk, make_frame
 from tools.fixtures.mjpeg_server import MjpegServer
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 def real_session(ready: Callable[[], None], event: Callable[[LiveEvent], None]) -> Session:
@@ -135,6 +136,46 @@ def test_why_nothing_was_recorded_is_said_at_the_end(
             table.qtbot.waitUntil(lambda: banner.words[0] == "Nothing was recorded.", timeout=PATIENCE_MS)
             said.append(banner.words[1])
     assert said == ["No frame came.", "No encoder opens."]
+
+
+def test_files_that_went_by_the_limits_are_said(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_control_module, "limits_of", lambda _chosen: FolderLimits(max_bytes=1))
+    with desk(qtbot, tmp_path, recording_into(tmp_path)) as table:
+        table.open(CAMERA, "camera:0")
+        action, banner = table.window.actions_by_name["record"], table.services.banner
+        action.trigger()
+
+        def growing() -> bool:
+            """Another frame, until there is a file."""
+            table.controller.tap.frame(make_frame())
+            return bool([*tmp_path.glob("kept/*.mp4.part")])
+
+        table.qtbot.waitUntil(growing, timeout=PATIENCE_MS)
+        action.trigger()
+        table.qtbot.waitUntil(lambda: banner.words[0].startswith("Recorded"), timeout=PATIENCE_MS)
+        assert "1 of 1 file went again" in banner.words[1]
+    assert kept(tmp_path) == []
+
+
+def test_a_recording_that_is_still_being_finished_is_not_mixed_up_with_the_next(table: Desk, tmp_path: Path) -> None:
+    table.settings.set("recording", "folder", str(tmp_path / "kept"))
+    table.open(CAMERA, "camera:0")
+    action, banner = table.window.actions_by_name["record"], table.services.banner
+    action.trigger()
+
+    def growing() -> bool:
+        """Another frame, until there is a file."""
+        table.controller.tap.frame(make_frame())
+        return bool([*tmp_path.glob("kept/*.mp4.part")])
+
+    table.qtbot.waitUntil(growing, timeout=PATIENCE_MS)
+    action.trigger()
+    action.trigger()
+    table.qtbot.waitUntil(lambda: banner.words[0].startswith("Recorded"), timeout=PATIENCE_MS)
+    (first,) = kept(tmp_path)
+    assert banner.words[0] == f"Recorded {first.name}"
+    action.trigger()
+    table.qtbot.waitUntil(lambda: banner.words[0] == "Nothing was recorded.", timeout=PATIENCE_MS)
 
 
 def test_another_source_ends_the_recording(qtbot: QtBot, tmp_path: Path) -> None:

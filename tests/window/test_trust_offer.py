@@ -43,7 +43,7 @@ def real(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
 def test_a_press_trusts_the_certificate_and_opens_the_camera(real: Desk, tmp_path: Path) -> None:
     with Site(_LIVE, Signed(tmp_path).by_itself()) as site:
         real.window.open_source(site.url("/live.m3u8"))
-        real.qtbot.waitUntil(lambda: _offered(real), timeout=20_000)
+        real.qtbot.waitUntil(lambda: _offered(real))
         fingerprint = Certificates().look(site.url("/")).fingerprint
         banner = real.services.banner
         assert normalised(banner.words[1].partition("SHA-256 ")[2]) == fingerprint
@@ -56,7 +56,7 @@ def test_a_press_trusts_the_certificate_and_opens_the_camera(real: Desk, tmp_pat
             assert max(words) <= label.width(), "all of the fingerprint is in sight"
         assert Certificates().trusted() == {}
         _button(real).click()
-        real.qtbot.waitUntil(lambda: real.controller.info is not None, timeout=20_000)
+        real.qtbot.waitUntil(lambda: real.controller.info is not None)
         assert Certificates().trusted() == {site.place: fingerprint}
         assert not _offered(real)
 

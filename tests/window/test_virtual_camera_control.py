@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QPushButton
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
 from tests.support.virtual_camera import NAME, Device, install_virtual_camera
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 BOX = make_candidates((40, 40, 120, 120, 0.9, 1))
 
 

@@ -50,28 +50,31 @@ def report_page(
     Raises:
         AppError: A video cannot be read.
     """
-    return page("Events", _body(answer, hashes, look, made, asked, snapshots, check))
+    parts = (
+        f'<h1>Events</h1><p class="sub">{escaped(made)}</p>',
+        *_question(answer, asked),
+        *_videos(answer, hashes, look, check),
+        "<h2>List</h2>",
+        _list(list(answer.each()), snapshots),
+        "<footer>Times are seconds from the first frame. manifest.json has the SHA-256 of every file.</footer>",
+    )
+    return page("Events", parts)
 
 
-def _body(
-    answer: Answer,
-    hashes: Sequence[str],
-    look: Look,
-    made: str,
-    asked: Mapping[str, Any],
-    snapshots: Path,
-    check: Callable[[], None],
-) -> Iterator[str]:
-    listed = list(answer.each())
+def _question(answer: Answer, asked: Mapping[str, Any]) -> Iterator[str]:
+    """How many events there are, what was asked, and of which model."""
     model = answer.sources[0].facts
-    yield f'<h1>Events</h1><p class="sub">{escaped(made)}</p>'
     counts = [(label, str(count)) for label, count in answer.counts.items()]
     lines = [(f"{name}, {way}", str(count)) for name, ways in answer.lines.items() for way, count in ways.items()]
-    yield cards([("events", str(len(listed))), *counts, *lines])
+    yield cards([("events", str(len(list(answer.each())))), *counts, *lines])
     yield "<h2>What was asked</h2>"
     yield facts((name.replace("_", " "), _words(value)) for name, value in asked.items() if value)
     by = (("model", model.model), ("SHA-256 of the model", model.weights_sha256), ("computed in", model.precision))
     yield facts((*by, ("on", model.device), ("engine", model.engine)))
+
+
+def _videos(answer: Answer, hashes: Sequence[str], look: Look, check: Callable[[], None]) -> Iterator[str]:
+    """The videos, and of each its classes over time and its map."""
     yield "<h2>Videos</h2>"
     rows = (
         [cell(str(s.path)), number(s.duration_s, ",.1f"), cell(h)] for s, h in zip(answer.sources, hashes, strict=True)
@@ -83,9 +86,6 @@ def _body(
             yield _over_time(source)
         if source.seen.pts_s:
             yield _map(source, first_frame(source, look, check))
-    yield "<h2>List</h2>"
-    yield _list(listed, snapshots)
-    yield "<footer>Times are seconds from the first frame. manifest.json has the SHA-256 of every file.</footer>"
 
 
 def _words(value: Any) -> str:

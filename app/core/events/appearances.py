@@ -144,7 +144,7 @@ def _joined(
 
 
 def _found_again(seen: Trajectories, first_rows: Indices, last_rows: Indices) -> Pairs:
-    """As ``_fitting``, pieces of one track: tracking itself holds them for the same object."""
+    """Finds, like ``_fitting``, pieces of one track: tracking itself holds them for the same object."""
     tracks, begins, ends = seen.tracks[first_rows], seen.times_s[first_rows], seen.times_s[last_rows]
     found, apart = [np.empty(0, np.intp)], 1
     while len(near := _near_in_track(tracks, begins, ends, apart)):

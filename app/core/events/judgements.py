@@ -174,7 +174,7 @@ class JudgementStore:
         self.keep_all(video, [(event, verdict)], size)
 
     def keep_all(self, video: str, verdicts: Sequence[tuple[Event, Verdict]], size: tuple[int, int]) -> None:
-        """As ``keep``, of many events: all of it is written, or nothing."""
+        """Keeps what is said of many events: all of it is written, or nothing."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

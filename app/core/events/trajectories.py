@@ -106,7 +106,7 @@ def follow_frames(
     detect_every: int = 1,
     cuts: Sequence[int] = (),
 ) -> Trajectories:
-    """As ``follow``, through any frames.
+    """Follows objects like ``follow``, through any frames.
 
     Args:
         frames: In the order they are shown.

@@ -73,7 +73,7 @@ def recording_stem(folder: Path, source: str, moment: datetime) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         taken = {entry.name.partition(".")[0] for entry in os.scandir(folder)}
     except OSError as error:
-        raise explain_write_error(error, folder / "recording") from error
+        raise explain_write_error(error, folder) from error
     base = f"{file_part(source)}-{moment:%Y%m%d-%H%M%S}"
     count = 1
     while (name := base if count == 1 else f"{base}-{count}") in taken:

@@ -21,7 +21,7 @@ from app.core.recording.inbox import End, Inbox
 from app.core.recording.packet_clock import PacketClock, TimedPacket
 from app.core.recording.pre_roll import PreRoll
 from app.core.recording.recording_file import RecordingFile
-from app.core.recording.reports import ClipFailed, RecorderPlan, RecorderReport, RecordingPaused, RecordingResumed
+from app.core.recording.reports import ClipFailed, RecorderPlan, RecorderReport, RecordingPaused
 from app.core.recording.room import check_room
 from app.core.recording.told_files import ToldFiles
 from app.core.records.frame_record import FrameRecord
@@ -270,8 +270,7 @@ class Recorder:
             self._files.give_up(clip.file, "clip", clip.began_ns, tuple(clip.events))
             if cut_short := clip.cut_short(_LOST_NS):
                 self._tell(ClipFailed(cut_short))
-        if not self._paused:
-            self._tell(RecordingPaused(error.message, error.hint))
+        self._files.paused(error)
         self._paused = True
         self._look_at_ns = now_ns + _TRY_AGAIN_NS
 
@@ -285,7 +284,6 @@ class Recorder:
         except AppError:
             return False
         self._paused = False
-        self._tell(RecordingResumed())
         return True
 
     def _broken(self, error: BaseException) -> None:

@@ -12,7 +12,15 @@ from app.core.errors import AppError
 from app.core.media.packets import MediaFormat
 from app.core.recording.folder import DATA_SUFFIX, finish_interrupted, finish_left, keep_within, recording_stem
 from app.core.recording.recording_file import RecordingFile
-from app.core.recording.reports import FileBegun, FileFinished, Kind, RecorderPlan, RecorderReport
+from app.core.recording.reports import (
+    FileBegun,
+    FileFinished,
+    Kind,
+    RecorderPlan,
+    RecorderReport,
+    RecordingPaused,
+    RecordingResumed,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +37,7 @@ class ToldFiles:
 
     def __init__(self, plan: RecorderPlan, tell: Callable[[RecorderReport], None]) -> None:
         self._plan, self._tell = plan, tell
+        self._pause_told = False
         pairs: list[tuple[Path | None, Kind]] = [(plan.folder, "recording"), (plan.clips, "clip")]
         self._folders: list[tuple[Path, Kind]] = [(folder, kind) for folder, kind in pairs if folder is not None]
 
@@ -61,8 +70,17 @@ class ToldFiles:
         """
         began = datetime.fromtimestamp(time.time() - (time.monotonic_ns() - from_ns) / _S)
         file = RecordingFile(recording_stem(folder, name, began), media, self._plan.title)
+        if self._pause_told:  # only now is it over
+            self._pause_told = False
+            self._tell(RecordingResumed())
         self._tell(FileBegun(file.path, kind))
         return file
+
+    def paused(self, error: AppError) -> None:
+        """Tells why nothing is written; once, until a file can be begun."""
+        if not self._pause_told:
+            self._pause_told = True
+            self._tell(RecordingPaused(error.message, error.hint))
 
     def finished(self, path: Path, kind: Kind, began_ns: int, seconds: float, events: tuple[int, ...] = ()) -> None:
         """Tells that a file is whole, and makes room for others."""

@@ -12,47 +12,33 @@ from xml.sax.saxutils import escape
 import numpy as np
 import numpy.typing as npt
 
-from app.core.files.atomic_folder import AtomicFolder
 from app.core.records.frame_record import FrameRecord, label_of
-from app.core.records.sampling import FrameSampler, FrameSampling, clipped
+from app.core.records.sampled_folder import SampledFolder
+from app.core.records.sampling import FrameSampling, clipped
 
 _LIST = "trainval"
 
 
-class VocFolder:
+class VocFolder(SampledFolder):
     """``Annotations/NAME_000123.xml``, ``JPEGImages`` where images are saved, ``ImageSets/Main/trainval.txt``."""
 
+    images = "JPEGImages"
+
     def __init__(self, target: Path, plan: FrameSampling) -> None:
-        self._folder = AtomicFolder(target)
-        self._picker = FrameSampler(plan)
+        super().__init__(target, plan)
         self._database = f"{plan.name}, by ssd-viewer"
         self._stems: list[str] = []
 
-    def write(self, record: FrameRecord) -> None:
-        """Add an annotation; see ``RecordWriter``."""
-        if not self._picker.takes(record):
-            return
-        stem = self._picker.stem(record)
-        jpeg = self._picker.jpeg(record)
-        if jpeg is not None:
-            self._folder.write(f"JPEGImages/{stem}.jpg", jpeg)
-        self._folder.write(f"Annotations/{stem}.xml", self._annotation(record, stem).encode("utf-8", "replace"))
+    def annotate(self, record: FrameRecord, stem: str) -> None:
+        """See ``SampledFolder``."""
+        self.folder.write(f"Annotations/{stem}.xml", self._annotation(record, stem).encode("utf-8", "replace"))
         self._stems.append(stem)
 
     def complete(self) -> None:
         """See ``RecordWriter``."""
         lines = "".join(f"{stem}\n" for stem in self._stems)
-        self._folder.write(f"ImageSets/Main/{_LIST}.txt", lines.encode("utf-8", "replace"))
-        self._folder.complete()
-
-    def finish(self) -> None:
-        """See ``RecordWriter``."""
-        self.complete()
-        self._folder.commit()
-
-    def discard(self) -> None:
-        """See ``RecordWriter``."""
-        self._folder.discard()
+        self.folder.write(f"ImageSets/Main/{_LIST}.txt", lines.encode("utf-8", "replace"))
+        self.folder.complete()
 
     def _annotation(self, record: FrameRecord, stem: str) -> str:
         width, height = record.size
@@ -69,7 +55,7 @@ class VocFolder:
                 f"\t\t\t<xmax>{xmax}</xmax>\n\t\t\t<ymax>{ymax}</ymax>\n\t\t</bndbox>\n\t</object>\n"
             )
         return (
-            f"<annotation>\n\t<folder>{_xml(self._folder.target.name)}</folder>\n\t<filename>{_xml(stem)}.jpg</filename>\n"
+            f"<annotation>\n\t<folder>{_xml(self.folder.target.name)}</folder>\n\t<filename>{_xml(stem)}.jpg</filename>\n"
             f"\t<source>\n\t\t<database>{_xml(self._database)}</database>\n\t</source>\n"
             f"\t<size>\n\t\t<width>{width}</width>\n\t\t<height>{height}</height>\n\t\t<depth>3</depth>\n\t</size>\n"
             f"\t<segmented>0</segmented>\n{''.join(objects)}</annotation>\n"

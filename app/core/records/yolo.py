@@ -5,53 +5,39 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.core.files.atomic_folder import AtomicFolder
 from app.core.records.frame_record import FrameRecord
-from app.core.records.sampling import FrameSampler, FrameSampling, clipped
+from app.core.records.sampled_folder import SampledFolder
+from app.core.records.sampling import FrameSampling, clipped
 
 
-class YoloFolder:
+class YoloFolder(SampledFolder):
     """``labels/NAME_000123.txt``, ``images`` where images are saved, ``classes.txt``, ``data.yaml``.
 
     Classes count from 0. A frame with nothing in it has an empty file: it is known to show nothing.
     """
 
+    images = "images"
+
     def __init__(self, target: Path, plan: FrameSampling) -> None:
-        self._folder = AtomicFolder(target)
-        self._picker = FrameSampler(plan)
+        super().__init__(target, plan)
         self._labels: tuple[str, ...] = ()
 
-    def write(self, record: FrameRecord) -> None:
-        """Add a label file; see ``RecordWriter``."""
-        if not self._picker.takes(record):
-            return
+    def annotate(self, record: FrameRecord, stem: str) -> None:
+        """See ``SampledFolder``."""
         self._labels = tuple(record.labels)
-        stem = self._picker.stem(record)
-        jpeg = self._picker.jpeg(record)
-        if jpeg is not None:
-            self._folder.write(f"images/{stem}.jpg", jpeg)
         width, height = record.size
         lines = []
         for (x1, y1, x2, y2), index in zip(*clipped(record), strict=True):
             shares = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
             numbers = " ".join(f"{share:.6f}" for share in shares)
             lines.append(f"{int(record.detections.class_ids[index])} {numbers}\n")
-        self._folder.write(f"labels/{stem}.txt", "".join(lines).encode("ascii"))
+        self.folder.write(f"labels/{stem}.txt", "".join(lines).encode("ascii"))
 
     def complete(self) -> None:
         """See ``RecordWriter``."""
         names = [" ".join(label.split()) for label in self._labels]
-        self._folder.write("classes.txt", "".join(f"{name}\n" for name in names).encode("utf-8", "replace"))
+        self.folder.write("classes.txt", "".join(f"{name}\n" for name in names).encode("utf-8", "replace"))
         # JSON is YAML, too. Without a path the folder of this very file is meant.
         table = "".join(f"  {number}: {json.dumps(name)}\n" for number, name in enumerate(names))
-        self._folder.write("data.yaml", f"train: images\nval: images\nnames:\n{table}".encode())
-        self._folder.complete()
-
-    def finish(self) -> None:
-        """See ``RecordWriter``."""
-        self.complete()
-        self._folder.commit()
-
-    def discard(self) -> None:
-        """See ``RecordWriter``."""
-        self._folder.discard()
+        self.folder.write("data.yaml", f"train: images\nval: images\nnames:\n{table}".encode())
+        self.folder.complete()

@@ -93,7 +93,7 @@ def _clap(header: bytes) -> Crop:
         return NO_CROP
     inside = Fraction(width, width_d), Fraction(height, height_d)
     moved = Fraction(x, x_d), Fraction(y, y_d)  # of the centre
-    left, top = (int((all_ - part) / 2 + off) for all_, part, off in zip(stored, inside, moved, strict=True))
+    left, top = (int((whole - part) / 2 + off) for whole, part, off in zip(stored, inside, moved, strict=True))
     right, bottom = stored[0] - int(inside[0]) - left, stored[1] - int(inside[1]) - top
     return Crop(left, top, right, bottom) if min(left, top, right, bottom) >= 0 else NO_CROP
 
@@ -107,11 +107,11 @@ def _elements(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += id_size
         if id_size > 4 or at >= len(content):
             return
-        size_size = 9 - content[at].bit_length()
-        size = int.from_bytes(content[at : at + size_size], "big") & ((1 << 7 * size_size) - 1)
-        at += size_size
-        yield name, content[at : at + size]
-        at += size
+        length_size = 9 - content[at].bit_length()
+        length = int.from_bytes(content[at : at + length_size], "big") & ((1 << 7 * length_size) - 1)
+        at += length_size
+        yield name, content[at : at + length]
+        at += length
 
 
 # Matroska has a name for most codecs, the others for QuickTime's own.

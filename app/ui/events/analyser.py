@@ -55,7 +55,7 @@ class Analyser(QObject):
 
     @property
     def is_available(self) -> bool:
-        """As ``available``."""
+        """Returns whether an analysis can be started now."""
         return self._services.controller.video_file is not None and not (self._looking or self._runner.running)
 
     def start(self) -> None:

@@ -11,9 +11,10 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from types import FrameType
 
 from PySide6.QtCore import QSocketNotifier
+
+from app.core.signal_bytes import signals_written_to
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _UNTOUCHED = (signal.default_int_handler, signal.SIG_DFL)
@@ -28,28 +29,20 @@ def closing_on_interrupt(close: Callable[[int], None]) -> Iterator[None]:
     """
     heard, told = socket.socketpair()
     heard.setblocking(False)
-    told.setblocking(False)
     ours = [number for number in _SIGNALS if signal.getsignal(number) in _UNTOUCHED]
 
     def read_on() -> None:
         with contextlib.suppress(BlockingIOError):
-            for number in heard.recv(64):  # a byte each: Python writes the signals' numbers
+            for number in heard.recv(64):
                 if number in ours:  # others that are handled elsewhere wake as well
                     close(number)
 
-    def leave_it_to_the_loop(_number: int, _frame: FrameType | None) -> None:
-        pass
-
     listener = QSocketNotifier(heard.fileno(), QSocketNotifier.Type.Read)
     listener.activated.connect(read_on)
-    wakeup = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    before = {number: signal.signal(number, leave_it_to_the_loop) for number in ours}
     try:
-        yield
+        with signals_written_to(told, ours):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(wakeup)
         listener.setEnabled(False)
         heard.close()
         told.close()

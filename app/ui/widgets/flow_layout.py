@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem
 
 
 class FlowLayout(QLayout):
-    """As words in a paragraph.
+    """Lays widgets out as words in a paragraph.
 
     Args:
         gap: Pixels between the widgets, and between the lines.

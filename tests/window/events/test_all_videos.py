@@ -128,7 +128,7 @@ def test_a_case_of_several_videos(table: Desk, tmp_path: Path, capsys: Capture) 
     assert dialog is not None
     dialog.all.setChecked(True)
     dialog.folder.line.setText(str(tmp_path / "incident"))
-    with table.qtbot.waitSignal(dialog.written, timeout=60_000):
+    with table.qtbot.waitSignal(dialog.written):
         dialog.make.click()
     case = json.loads((tmp_path / "incident" / "events.json").read_text())
     asked = ("--min-score", "0.6", "--threshold", "0.25", "--json", "-")

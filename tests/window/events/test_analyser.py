@@ -115,9 +115,9 @@ def test_the_timeline_grows_and_the_kept_detections_are_shown_in_the_end(qtbot: 
         table.library.refresh_models()
         table.services.analyses._make = make_job
         table.window.open_source(str(video))
-        table.qtbot.waitUntil(lambda: table.controller.model is not None, timeout=30_000)
+        table.qtbot.waitUntil(lambda: table.controller.model is not None)
         table.window.actions_by_name["analyse"].trigger()
-        table.qtbot.waitUntil(lambda: bool(table.window.stage.timeline.body.rows), timeout=60_000)
+        table.qtbot.waitUntil(lambda: bool(table.window.stage.timeline.body.rows))
         table.qtbot.waitUntil(
             lambda: table.controller.model is not None and table.controller.model.kept is not None, timeout=60_000
         )

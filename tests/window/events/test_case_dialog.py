@@ -64,7 +64,7 @@ def test_the_list_the_command_line_and_the_case_say_the_same(
     dialog = opened(table)
     dialog.folder.line.setText(str(tmp_path / "incident"))
     dialog.all.setChecked(True)
-    with table.qtbot.waitSignal(dialog.written, timeout=60_000):
+    with table.qtbot.waitSignal(dialog.written):
         dialog.make.click()
     asked = ("--zones", tmp_path / "zones.json", "--zone", "left", "--threshold", "0.25", "--json", "-")
     code, out, _ = run(capsys, "events", video, "--model", MODEL, *asked)
@@ -87,7 +87,7 @@ def test_only_what_is_selected(table: Desk, tmp_path: Path) -> None:
     dialog = opened(table)
     dialog.folder.line.setText(str(tmp_path / "one"))
     dialog.chosen.setChecked(True)
-    with table.qtbot.waitSignal(dialog.written, timeout=60_000):
+    with table.qtbot.waitSignal(dialog.written):
         dialog.make.click()
     (event,) = json.loads((tmp_path / "one" / "events.json").read_text())["events"]
     assert (event["id"], event["label"]) == (3, labels()[1])

@@ -166,7 +166,7 @@ def test_search_of_a_huge_folder_leaves_the_window_alive_and_ends_with_it(
     search.start([Path("/")])
     qtbot.waitUntil(lambda: counts == [1200])
     search.stop()
-    assert ended.wait(20)
+    assert ended.wait(60)
     assert background.close(20.0)
     settle()
     assert came == []
@@ -194,7 +194,7 @@ def test_actions_by_button_and_by_key(booth: Booth, qtbot: QtBot) -> None:
     booth.export("a.mp4", "b.mp4", "c.mp4")
     view = booth.dialog.view
     job = booth.jobs.get("a.mp4")
-    assert job.started.wait(20)
+    assert job.started.wait(60)
     booth.wait("running", "waiting", "waiting")
     booth.choose(0)
     view.buttons["pause"].click()

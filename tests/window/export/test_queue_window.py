@@ -57,7 +57,7 @@ def test_quitting_asks_once_and_cancels(table: Desk, tmp_path: Path, monkeypatch
     table.qtbot.waitUntil(dialog.form.start.isEnabled)
     dialog.form.start.click()
     job = table.queued.get("a.mp4")
-    assert job.started.wait(20)
+    assert job.started.wait(60)
     answers = [False, True]
     monkeypatch.setattr("app.ui.export.export_windows.confirmed", lambda *_a, **_k: answers.pop(0))
     table.window.close()

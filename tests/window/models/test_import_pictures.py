@@ -58,7 +58,7 @@ class Looker:
         if self.refusal is not None:
             raise self.refusal
         for way in self.ways:
-            assert self.go.acquire(timeout=20)
+            assert self.go.acquire(timeout=60)
             self.given += 1
             yield WayPicture(way, PICTURE)
 

@@ -148,7 +148,7 @@ def test_a_real_file_from_the_button_to_the_library(
     dialog.add.click()
     sheet = dialog.sheet
     assert sheet is not None
-    table.qtbot.waitUntil(sheet.go.isEnabled, timeout=60_000)
+    table.qtbot.waitUntil(sheet.go.isEnabled)
     sheet.go.click()
-    table.qtbot.waitUntil(lambda: dialog.list.current == "street-view", timeout=60_000)
+    table.qtbot.waitUntil(lambda: dialog.list.current == "street-view")
     assert (tmp_path / "models" / "street-view.safetensors").exists()

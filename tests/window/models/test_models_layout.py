@@ -116,7 +116,7 @@ def test_the_import_sheet(table: Desk, dialog: ModelsDialog, tmp_path: Path, siz
     dialog.show_import(path)
     sheet = dialog.sheet
     assert isinstance(sheet, ImportSheet)
-    table.qtbot.waitUntil(lambda: not sheet.work.isVisible(), timeout=60_000)  # torch may be loaded meanwhile
+    table.qtbot.waitUntil(lambda: not sheet.work.isVisible())  # torch may be loaded meanwhile
     _resize(table, sheet, size)
     assert sheet.trouble.isVisible(), "it holds no weights of its network"
     assert _faults(sheet) == []

@@ -22,7 +22,7 @@ def test_asked_while_at_work_it_is_made_once_more(qtbot: QtBot) -> None:
         number = begun[0]
 
         def work() -> int:
-            assert go.wait(20)
+            assert go.wait(60)
             if number == 3:
                 raise AppError("no")
             return number

@@ -41,7 +41,7 @@ class Reader:
 
     def read(self, pts_s: Fraction, box: Box | None, size: tuple[int, int]) -> ImageBGRA:
         self.shelf.reading.set()
-        assert self.shelf.go.wait(10)
+        assert self.shelf.go.wait(60)
         self.shelf.calls.append(("read", int(pts_s)))
         if pts_s == 99:
             raise AppError("No frame is there.")
@@ -72,7 +72,7 @@ def key(second: int, video: Path = A) -> ThumbnailKey:
 
 def test_the_newest_wish_of_the_open_video_is_met_first(maker: VideoThumbnailMaker, shelf: Shelf, qtbot: QtBot) -> None:
     assert maker.get(key(1)) is None
-    assert shelf.reading.wait(10)
+    assert shelf.reading.wait(60)
     for wish in (key(2), key(3), key(4, B), key(2)):
         assert maker.get(wish) is None
     shelf.go.set()
@@ -98,7 +98,7 @@ def test_what_cannot_be_made_is_not_tried_again(maker: VideoThumbnailMaker, shel
 
 def test_wishes_that_are_forgotten_are_not_met(maker: VideoThumbnailMaker, shelf: Shelf, qtbot: QtBot) -> None:
     maker.get(key(1))
-    assert shelf.reading.wait(10)
+    assert shelf.reading.wait(60)
     for second in range(2, 150):
         maker.get(key(second))
     maker.forget_wishes()

@@ -44,7 +44,7 @@ def test_dropped_weights_are_shown_before_they_go_to_the_library(table: Desk, tm
     assert dialog is not None
     sheet = dialog.sheet
     assert sheet is not None
-    table.qtbot.waitUntil(sheet.trouble.isVisible, timeout=30_000)
+    table.qtbot.waitUntil(sheet.trouble.isVisible)
     assert "net.pth" in sheet.trouble.text()
     assert not sheet.go.isEnabled()
     assert table.sessions == []

@@ -256,7 +256,7 @@ def test_what_was_read_for_another_source_is_left(table: Desk, editor: ZoneEdito
 
 def test_nothing_is_drawn_before_what_was_kept_is_there(table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
-    monkeypatch.setattr(SceneStore, "scene_of", lambda *_: go.wait(20) and _SCENE)
+    monkeypatch.setattr(SceneStore, "scene_of", lambda *_: go.wait(60) and _SCENE)
     table.open(CAMERA, "camera:1")
     table.give(make_result(make_candidates()))
     table.window.actions_by_name["zones"].trigger()
