@@ -86,9 +86,9 @@ def postprocess_fixed(
     return torch.cat((first, torch.cat((boxes, rows), dim=-1)), dim=1)
 
 
-def result_shape(boxes: int, classes: int, capacity: int = CAPACITY) -> tuple[int, int]:
+def result_shape(boxes: int, classes: int) -> tuple[int, int]:
     """(1 + K, 7) of a network with that many default boxes and classes, background excluded."""
-    return 1 + min(capacity, boxes * classes), COLUMNS
+    return 1 + min(CAPACITY, boxes * classes), COLUMNS
 
 
 def unpack(rows: npt.NDArray[np.float32], iou_threshold: float, capacity: int = CAPACITY) -> list[Candidates | None]:

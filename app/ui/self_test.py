@@ -24,7 +24,7 @@ from app.ui.commands import sample_clip
 from app.ui.main import build_window
 from app.ui.main_window import MainWindow
 
-LIMIT_S = 75.0
+_LIMIT_S = 75.0  # for the clip to show boxes
 _MIN_FRAMES = 20  # with boxes
 
 
@@ -49,7 +49,7 @@ class Seen:
 class SampleWatch(QObject):
     """Counts the frames that are painted with boxes, and ends the loop once there are enough or something fails."""
 
-    def __init__(self, window: MainWindow, begun: float, limit_s: float) -> None:
+    def __init__(self, window: MainWindow, begun: float) -> None:
         super().__init__()
         self.seen = Seen(str(qVersion()), QGuiApplication.platformName())
         self._window, self._begun = window, begun
@@ -59,7 +59,7 @@ class SampleWatch(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._out_of_time)
-        self._timer.start(round(limit_s * 1000))
+        self._timer.start(round(_LIMIT_S * 1000))
 
     def begin(self) -> None:
         """The window is painted: play the clip."""
@@ -90,20 +90,19 @@ class SampleWatch(QObject):
         QApplication.exit()
 
 
-def play_sample(answer: Path, begun: float, limit_s: float = LIMIT_S) -> int:
+def play_sample(answer: Path, begun: float) -> int:
     """Open the window, play the clip, close it, write the answer; 0 when all of it worked.
 
     Args:
         answer: JSON file to write.
         begun: When the process was asked for, ``time.time()``.
-        limit_s: How long the clip may take to show boxes.
     """
-    faulthandler.dump_traceback_later(limit_s + 5, exit=True)  # to stderr, which the other process reads
+    faulthandler.dump_traceback_later(_LIMIT_S + 5, exit=True)  # to stderr, which the other process reads
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     window = build_window(application, Settings(), None)
     try:
-        watch = SampleWatch(window, begun, limit_s)
+        watch = SampleWatch(window, begun)
         window.show()
         application.processEvents()
         QTimer.singleShot(0, watch, watch.begin)

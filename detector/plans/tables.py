@@ -144,11 +144,11 @@ V3_TAP = 12
 """The first source is this block's expansion, still at stride 16."""
 
 
-def squeezed(channels: int, by: int = 8) -> int:
-    """Channels inside a squeeze-excitation: a quarter, as a multiple of ``by``, never losing more than a tenth."""
+def squeezed(channels: int) -> int:
+    """Channels inside a squeeze-excitation: a quarter, as a multiple of eight, never losing more than a tenth."""
     quarter = channels / 4
-    rounded = max(by, int(quarter + by / 2) // by * by)
-    return rounded + by if rounded < 0.9 * quarter else rounded
+    rounded = max(8, int(quarter + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * quarter else rounded
 
 
 # -- UltraFace ---------------------------------------------------------------------------------------------------------

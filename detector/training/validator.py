@@ -31,7 +31,7 @@ _UNREAD = (0, 0)
 
 
 class Validator:
-    """Measures networks of one spec on one annotated set.
+    """Measures networks of one spec on one annotated set, by its own metric: COCO's, or VOC2007's for VOC sets.
 
     Args:
         spec: What the networks are.
@@ -39,7 +39,6 @@ class Validator:
         device: Where they run.
         threads: That read images.
         reader: Reads the images; the objects of those it cannot read count as not found.
-        metric: None for the one that belongs to the data: COCO's for COCO sets, VOC2007's for VOC's.
 
     Raises:
         DetectorError: No image shows one of the classes.
@@ -52,7 +51,6 @@ class Validator:
         device: torch.device,
         threads: int,
         reader: ImageReader,
-        metric: Metric | None = None,
     ) -> None:
         assert spec.config is not None
         known = match_names(spec.labels, data.labels, {}).ids
@@ -64,7 +62,7 @@ class Validator:
         self._device = device
         self._threads = threads
         self._reader = reader
-        self._metric: Metric = metric or ("coco" if data.kind == "coco" else "voc07")
+        self._metric: Metric = "coco" if data.kind == "coco" else "voc07"
         self._normalise = Normaliser(spec.input, device)
         self._defaults = torch.from_numpy(default_boxes(spec.config)).to(device)
 

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import AppError
 from app.core.settings import Settings, WindowSettings
 from app.ui.actions import ACTIONS
+from app.ui.widgets.colours import DARK, LIGHT
 from tests.support.qt_fakes import VIDEO, Desk, desk
 
 
@@ -115,9 +116,9 @@ def test_panel_makes_room_in_a_narrow_window(table: Desk) -> None:
 
 def test_theme_follows_the_setting(table: Desk) -> None:
     table.settings.set("window", "theme", "light")
-    assert not table.theme.is_dark
+    assert table.theme.colours is LIGHT
     table.settings.set("window", "theme", "dark")
-    assert table.theme.is_dark
+    assert table.theme.colours is DARK
 
 
 def test_settings_and_place_are_kept_at_close(qtbot: QtBot, tmp_path: Path) -> None:

@@ -103,10 +103,10 @@ def new_trainer(recipe: Recipe) -> Trainer:
     return Trainer(spec, new_network(spec, recipe), recipe, torch.device("cpu"), bf16=has_native_bf16())
 
 
-def new_source(recipe: Recipe, threads: int = 1) -> HostBatches:
+def new_source(recipe: Recipe) -> HostBatches:
     """The scenes of ``recipe``, each once."""
     count = recipe.steps * recipe.batch
-    return HostBatches(DrawnExamples(count), Order(count, recipe.batch, recipe.seed), torch.device("cpu"), threads)
+    return HostBatches(DrawnExamples(count), Order(count, recipe.batch, recipe.seed), torch.device("cpu"), threads=1)
 
 
 def finish(trainer: Trainer, out: Path, spent_s: float) -> Accuracy:

@@ -23,6 +23,8 @@ from detector.model_file import ModelEntry, open_file
 from detector.registry import MODELS
 from detector.runtime.torch_cuda import TorchDeviceDetector
 
+_LEAST_CALLS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -142,11 +144,11 @@ class Bench:
         return facts
 
 
-def times_ms(work: Callable[[], object], seconds: float, least: int = 3) -> list[float]:
+def times_ms(work: Callable[[], object], seconds: float) -> list[float]:
     """Measures the wall-clock time of several calls."""
     taken: list[float] = []
     end = time.perf_counter() + seconds
-    while len(taken) < least or time.perf_counter() < end:
+    while len(taken) < _LEAST_CALLS or time.perf_counter() < end:
         begun = time.perf_counter()
         work()
         taken.append((time.perf_counter() - begun) * 1000)

@@ -146,12 +146,11 @@ class CaseCheck:
         return all(state in ("unchanged", "not here") for state in states)
 
 
-def check_case(folder: Path, check: Callable[[], None] = lambda: None) -> CaseCheck:
+def check_case(folder: Path) -> CaseCheck:
     """Compares a case with its manifest.
 
     Args:
         folder: The case.
-        check: Called now and then; may raise to stop.
 
     Raises:
         AppError: It is no case, or its manifest is damaged.
@@ -165,21 +164,21 @@ def check_case(folder: Path, check: Callable[[], None] = lambda: None) -> CaseCh
     here = dict(_files(folder))
     for name, sha256 in files.items():
         path = here.pop(name, None)
-        states[name] = "missing" if path is None else _state(path, sha256, check)
+        states[name] = "missing" if path is None else _state(path, sha256)
     states |= dict.fromkeys(here, "added")
     found: dict[str, State] = {}
     for name, sha256 in sources.items():
-        found[name] = _state(Path(name), sha256, check) if Path(name).exists() else "not here"
+        found[name] = _state(Path(name), sha256) if Path(name).exists() else "not here"
     name, sha256 = model
     own = weights_sha256(ModelSettings(name=name))
     state: State = "not here" if not own else "unchanged" if own == sha256 else "changed"
     return CaseCheck(hashlib.sha256(content or b"").hexdigest(), states, found, (name, state))
 
 
-def _state(path: Path, sha256: str, check: Callable[[], None]) -> State:
+def _state(path: Path, sha256: str) -> State:
     if path.is_symlink() or not (path.is_file() or path.is_dir()):
         return "changed"  # a link may lead anywhere, a pipe may never end
-    return "unchanged" if content_sha256(path, check) == sha256 else "changed"
+    return "unchanged" if content_sha256(path) == sha256 else "changed"
 
 
 def _read_manifest(content: bytes) -> tuple[dict[str, str], dict[str, str], tuple[str, str]]:

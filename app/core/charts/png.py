@@ -33,13 +33,13 @@ def paint(drawing: Drawing, scale: float = 2.0) -> ImageBGR:
     return _Painter(drawing, scale).paint(drawing)
 
 
-def png_bytes(drawing: Drawing, scale: float = 2.0) -> bytes:
+def png_bytes(drawing: Drawing) -> bytes:
     """Returns the image as a PNG file.
 
     Raises:
         AppError: It cannot be encoded.
     """
-    done, data = cv2.imencode(".png", paint(drawing, scale), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    done, data = cv2.imencode(".png", paint(drawing), [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise AppError("A chart could not be encoded as PNG.")
     return data.tobytes()

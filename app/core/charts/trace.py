@@ -20,22 +20,22 @@ Frame = tuple[float, float, float, float]
 
 
 _HAIR = 1e-6
+_COLUMNS_PER_PX = 2.0  # in which points are thinned
 
 
-def visible_runs(points: Floats, frame: Frame, columns_per_px: float = 2.0) -> list[tuple[Point, ...]]:
+def visible_runs(points: Floats, frame: Frame) -> list[tuple[Point, ...]]:
     """Returns the pieces of a line that lie within ``frame``.
 
     Args:
         points: Float64[N, 2], px; a row with a NaN interrupts the line.
         frame: The visible area.
-        columns_per_px: Columns per px in which points are thinned.
 
     Returns:
         Lines of one point (where it stands alone) or more.
     """
     runs: list[tuple[Point, ...]] = []
     for run in _finite_runs(_snapped(points, frame)):
-        runs.extend(_cut(_thinned(run, columns_per_px), frame))
+        runs.extend(_cut(_thinned(run), frame))
     return runs
 
 
@@ -54,9 +54,9 @@ def _finite_runs(points: Floats) -> Iterator[Floats]:
         yield points[start:end]
 
 
-def _thinned(run: Floats, columns_per_px: float) -> Floats:
+def _thinned(run: Floats) -> Floats:
     """Keeps the first, lowest, highest and last of neighbouring points in one pixel column, in order."""
-    columns = np.floor(run[:, 0] * columns_per_px)
+    columns = np.floor(run[:, 0] * _COLUMNS_PER_PX)
     starts = np.concatenate(([0], np.flatnonzero(np.diff(columns)) + 1, [len(run)]))
     if len(starts) * 4 >= len(run):
         return run

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -191,19 +191,17 @@ class EventIndex:
         return AppError(f"The list of all events cannot be kept: {error}.", f"Remove {self._path}; it is made anew.")
 
 
-def find_moved(video: IndexedVideo, folders: Sequence[Path], check: Callable[[], None] = lambda: None) -> Path | None:
+def find_moved(video: IndexedVideo, folders: Sequence[Path]) -> Path | None:
     """Looks for a video that is not where it was: a file of its size and content in one of ``folders``.
 
     Args:
         video: What is looked for.
         folders: Where; what lies below them is not looked at.
-        check: Called for each file; may raise to stop.
     """
     looked_at = 0
     for folder in dict.fromkeys(folders):
         with contextlib.suppress(OSError):
             for path in sorted(folder.iterdir(), key=lambda path: path.name != video.path.name):
-                check()
                 looked_at += 1
                 if looked_at > _MAX_LOOKED_AT:
                     return None

@@ -57,18 +57,16 @@ class MarkedJob:
     Args:
         request: What it does.
         job: The job.
-        folder: Where marks are kept; None for the user's.
     """
 
-    def __init__(self, request: ExportRequest, job: ExportWork, folder: Path | None = None) -> None:
+    def __init__(self, request: ExportRequest, job: ExportWork) -> None:
         self._request = request
         self._job = job
-        self._folder = folder or marks_dir()
         self.cancel, self.pause, self.resume = job.cancel, job.pause, job.resume
 
     def run(self) -> ExportReport:
         """See ``ExportJob.run``."""
-        with _marked(self._folder, self._request):
+        with _marked(self._request):
             return self._job.run()
 
 
@@ -78,11 +76,11 @@ def marks_dir() -> Path:
 
 
 @contextlib.contextmanager
-def _marked(folder: Path, request: ExportRequest) -> Iterator[None]:
+def _marked(request: ExportRequest) -> Iterator[None]:
     """A locked mark, which goes when the block succeeds; none where it cannot be written: that stops no export."""
-    mark, descriptor = folder / f"{uuid.uuid4().hex}.json", -1
+    mark, descriptor = marks_dir() / f"{uuid.uuid4().hex}.json", -1
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        mark.parent.mkdir(parents=True, exist_ok=True)
         descriptor = open_locked(mark)
         os.write(descriptor, request_to_json(request))
     except OSError as error:
@@ -102,10 +100,10 @@ def _marked(folder: Path, request: ExportRequest) -> Iterator[None]:
                     mark.unlink()  # not before: Windows removes no open file
 
 
-def interrupted_exports(folder: Path | None = None) -> tuple[InterruptedExport, ...]:
+def interrupted_exports() -> tuple[InterruptedExport, ...]:
     """The exports that can be gone on with, the newest first; marks of others are taken away."""
     with contextlib.suppress(OSError):
-        marks = sorted((folder or marks_dir()).glob("*.json"), key=lambda mark: mark.stat().st_mtime, reverse=True)
+        marks = sorted(marks_dir().glob("*.json"), key=lambda mark: mark.stat().st_mtime, reverse=True)
         seen: dict[Path, InterruptedExport] = {}
         for mark in marks[:_MAX_MARKS]:
             export = _read_mark(mark)
@@ -150,9 +148,9 @@ def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:
     return avoid_collisions(request, newer)
 
 
-def interrupted_export_of(source: Path, folder: Path | None = None) -> InterruptedExport | None:
+def interrupted_export_of(source: Path) -> InterruptedExport | None:
     """The newest export of that video that can be gone on with; None for none."""
-    return next((one for one in interrupted_exports(folder) if same_file(one.request.source, source)), None)
+    return next((one for one in interrupted_exports() if same_file(one.request.source, source)), None)
 
 
 def goes_on_with(request: ExportRequest, begun: ExportRequest) -> bool:

@@ -33,14 +33,10 @@ _MAX_FILES = 200
 
 
 class SavedQueue:
-    """The unfinished queue of one window, on disk.
+    """The unfinished queue of one window, on disk."""
 
-    Args:
-        folder: Where; None for the user's.
-    """
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self._file = (folder or marks_dir()) / f"{uuid.uuid4().hex}{_ENDING}"
+    def __init__(self) -> None:
+        self._file = marks_dir() / f"{uuid.uuid4().hex}{_ENDING}"
         self._lock = threading.Lock()
         self._descriptor = -1
         self._closed = False
@@ -94,18 +90,17 @@ class AbandonedQueue:
     damaged: int = 0
 
 
-def abandoned_queue(offered: Collection[ExportRequest] = (), folder: Path | None = None) -> AbandonedQueue:
+def abandoned_queue(offered: Collection[ExportRequest] = ()) -> AbandonedQueue:
     """Collects the queues that no running window holds.
 
     Args:
         offered: Exports that are offered anyway, as they are marked.
-        folder: Where; None for the user's.
     """
     known = list(offered)
     requests: list[ExportRequest] = []
     files: list[Path] = []
     damaged = 0
-    for file in _unheld(folder or marks_dir()):
+    for file in _unheld(marks_dir()):
         try:
             with open_regular(file) as content:
                 listed = requests_from_json(content.read(MAX_QUEUE_BYTES + 1))

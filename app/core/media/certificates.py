@@ -11,7 +11,6 @@ import re
 import socket
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 from app.core.addresses import host_and_port
 from app.core.errors import AppError
@@ -59,14 +58,10 @@ class ShownCertificate:
 
 
 class Certificates:
-    """Checks servers' certificates. Any thread.
+    """Checks servers' certificates against the system's, and those that the user trusts. Any thread."""
 
-    Args:
-        path: Where trusted certificates are kept; None for the user's own file.
-    """
-
-    def __init__(self, path: Path | None = None) -> None:
-        self._store = JsonStore(path or trusted_certificates_file())
+    def __init__(self) -> None:
+        self._store = JsonStore(trusted_certificates_file())
 
     def trusted(self) -> dict[str, str]:
         """Returns the fingerprints that the user trusts, by "host:port"."""

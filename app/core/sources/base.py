@@ -136,13 +136,13 @@ class SeekableSource(Source, Protocol):
         ...
 
 
-def frame_from_bgra(image: ImageBGRA, index: int, pts_s: Fraction | None, captured_ns: int, name: str = "") -> Frame:
+def frame_from_bgra(image: ImageBGRA, index: int, pts_s: Fraction | None, captured_ns: int) -> Frame:
     """A frame from UInt8[H, W, 4], which it takes over; the BGR frame is made here."""
     import cv2
 
     bgra = np.ascontiguousarray(image)
     bgr: ImageBGR = cv2.cvtColor(bgra, cv2.COLOR_BGRA2BGR)  # type: ignore[assignment] # cv2's stubs forget the dtype
-    return _frozen(bgr, bgra, index, pts_s, captured_ns, name)
+    return _frozen(bgr, bgra, index, pts_s, captured_ns, "")
 
 
 def frame_from_bgr(image: ImageBGR, index: int, pts_s: Fraction | None, captured_ns: int, name: str = "") -> Frame:

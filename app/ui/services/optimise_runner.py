@@ -30,8 +30,8 @@ class OptimiseRunner(QObject):
     cancelled = Signal(str)
     """Name."""
 
-    def __init__(self, library: LibraryClient, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, library: LibraryClient) -> None:
+        super().__init__()
         self._library = library
         self._stop = threading.Event()
         self._latest = ("", 0.0)

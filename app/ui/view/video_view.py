@@ -22,7 +22,6 @@ from PySide6.QtGui import (
     QPalette,
     QPen,
 )
-from PySide6.QtWidgets import QWidget
 
 from app.core.events.masks import Masks
 from app.core.frames import FrameResult
@@ -61,8 +60,8 @@ class VideoView(ZoomView):
     mask_asked = Signal(QRectF)
     """The user wants what is in a part of the frame, 0 to 1 of its width and height, to be ignored."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setAccessibleName("Video")
         self.canvas = QColor("#0b0d10")
         self.paints = 0

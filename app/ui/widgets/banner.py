@@ -26,8 +26,8 @@ class Banner(QFrame):
     Warnings, errors and whatever has a button stay until dismissed; the rest leaves by itself, not under the mouse.
     """
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
         self.setObjectName("banner")
         self._theme = theme
         self._kind: Kind = "info"

@@ -57,11 +57,6 @@ class Theme(QObject):
         application.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._apply()
 
-    @property
-    def is_dark(self) -> bool:
-        """Returns whether the dark colours are shown."""
-        return self.colours is DARK
-
     def choose(self, choice: str) -> None:
         """Switch to "light", "dark" or "system"."""
         if choice != self._choice:
