@@ -256,6 +256,8 @@ class AlarmControl(QObject):
 
     def _take_line(self, times: int, line: dict[str, Any]) -> None:
         self._events += line["type"] == "began" and self.arming.armed
+        if line["type"] == "note":  # clips are kept again
+            self.panel.show_trouble("")
         self.panel.log.take(times, line)
         if line["type"] == "clip" and line["start"] is not None:
             begin_s = datetime.fromisoformat(line["start"]).timestamp()

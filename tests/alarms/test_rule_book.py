@@ -145,6 +145,13 @@ def test_a_short_loss_is_no_event() -> None:
     assert book.lost(1.0) + book.seen(5.0, []) + book.lost(6.0) + book.passed(15.0) == []
 
 
+def test_a_loss_does_not_end_before_it_began() -> None:
+    book = RuleBook([Rule("gone", for_s=1)])
+    assert len(book.lost(10.0) + book.passed(11.0)) == 1
+    (ended,) = book.seen(8.0, [])  # the first piece of what came back was captured before
+    assert (ended.event.start_s, ended.event.end_s) == (10.0, 10.0)
+
+
 def test_what_goes_on_at_the_end_is_over() -> None:
     book = RuleBook([Rule(), Rule("absent", ("dog",))])
     book.seen(0.0, [sighting(1)])

@@ -68,6 +68,17 @@ def test_another_shape_lies_within_the_first(monkeypatch: pytest.MonkeyPatch) ->
     assert (np.unique(wide[9:15]).tolist(), wide[:9].max(), wide[15:].max()) == ([30], 0, 0)
 
 
+def test_a_photo_is_made_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, failures, names = Device(), Failures(), list[str]()
+    install_virtual_camera(monkeypatch, device)
+    camera = VirtualCamera(names.append, failures)
+    camera.show(lambda: grey(10, 4320, 4320))
+    device.wait(1)
+    assert camera.close(PATIENCE_S)
+    assert device.images[0].shape == (2160, 2160, 3)
+    assert failures.all == []
+
+
 def test_a_frame_that_stays_is_sent_again_for_programs_that_begin_later(monkeypatch: pytest.MonkeyPatch) -> None:
     device, failures, names = Device(), Failures(), list[str]()
     install_virtual_camera(monkeypatch, device)

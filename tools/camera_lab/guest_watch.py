@@ -64,10 +64,11 @@ class Trial:
         self._files = folder / "disk"
         self._lines: list[Line] = []
         self._changed = threading.Condition()
+        folder.mkdir(parents=True)
         self._clock = GuestClock(folder / "clock")
         self._disk = SmallDisk(self._files, 60)
         self._full_s: list[tuple[float, float]] = []
-        self._number = 0
+        self._number, self._ended = 0, False
         self._process: subprocess.Popen[str]
         self._usage: UsageWatch
         self._after = contextlib.ExitStack()
@@ -77,7 +78,7 @@ class Trial:
     def a_camera_in_use_is_waited_for(self) -> str:
         vivid.load(n_devs="1")
         self._dress()
-        self._files.mkdir(parents=True)
+        self._files.mkdir()
         self._after.enter_context(self._disk)
         assert not self._disk.missing, self._disk.missing
         learn().save(self._folder / DIGITS)
@@ -206,7 +207,18 @@ class Trial:
 
     def _start(self) -> None:
         words = [sys.executable, "-m", "tools.camera_lab.watch_program", self._folder]
-        words += [self._folder / "detector.log", "watch", "camera:0", "--model", MODEL, "--on", LABEL, "--gone", "2s"]
+        words += [
+            self._folder / "detector.log",
+            self._clock.file,
+            "watch",
+            "camera:0",
+            "--model",
+            MODEL,
+            "--on",
+            LABEL,
+            "--gone",
+            "2s",
+        ]
         words += ["--record", self._files / "recordings", "--clips", self._files / "clips", "--keep-free", "1KB"]
         words += ["--before", f"{BEFORE_S}s", "--after", f"{AFTER_S}s", "--segment", "20s"]
         with (self._folder / "errors.txt").open("wb") as errors:
@@ -222,6 +234,9 @@ class Trial:
             with self._changed:
                 self._lines.append(Line(time.monotonic(), json.loads(line)))
                 self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
     def _count(self, kind: str) -> int:
         return sum(line.data["type"] == kind for line in self._lines)
@@ -229,7 +244,9 @@ class Trial:
     def _wait(self, kind: str, count: int) -> dict[str, Any]:
         """Waits for the ``count``-th line of a kind."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self._count(kind) >= count, _PATIENCE_S), f"no {kind}"
+            self._changed.wait_for(lambda: self._count(kind) >= count or self._ended, _PATIENCE_S)
+            assert not self._ended, (self._folder / "errors.txt").read_text()[-500:]
+            assert self._count(kind) >= count, f"no {kind}"
             return [line.data for line in self._lines if line.data["type"] == kind][count - 1]
 
     def _lose(self, lose: Callable[[], None], restore: Callable[[], None], later_s: float = 0.0) -> str:

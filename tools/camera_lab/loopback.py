@@ -58,7 +58,7 @@ def the_view_is_a_camera_with_its_boxes() -> str:
     picture = Picture(0, SIZES[0], FPS)
     drawn = [_check_drawn(frame, picture, number) for frame, number in zip(frames, numbers, strict=True)]
     assert any(drawn), numbers
-    return f"{sum(drawn)} of frames {numbers[0]} to {numbers[-1]} have a box, all others none; then: {busy}"
+    return f"a box on {sum(drawn)} of {FRAMES} frames, those with an object; another program: {busy}"
 
 
 def _refused(why: str) -> str:

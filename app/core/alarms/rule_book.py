@@ -52,7 +52,7 @@ class RuleBook:
         """Takes a frame.
 
         Args:
-            now_s: When it was captured; times never fall.
+            now_s: When it was captured; times never fall, but after a loss, if the stream comes in pieces.
             sightings: All objects in it.
         """
         signals: list[Signal] = []
@@ -63,7 +63,7 @@ class RuleBook:
             elif rule.what == "absent":
                 signals += self._absent(rule, state, now_s, bool(concerned))
             elif state.event is not None:
-                signals.append(_ended(state, now_s))
+                signals.append(_ended(state, max(now_s, state.event.start_s)))
         self._lost_s = None
         return signals
 

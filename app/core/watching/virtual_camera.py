@@ -27,6 +27,8 @@ _FPS = 30
 _AGAIN_S = 0.2
 """After so long without another the last image is sent again: programs that begin to look wait for one."""
 _TRIED = 640, 480
+_MOST = 3840, 2160
+"""Width and height; who looks at cameras takes no more."""
 _PACKAGED = "The packaged program is without it. Run ssd-viewer by a Python of yours, with: pip install pyvirtualcam."
 
 
@@ -65,13 +67,13 @@ class VirtualCamera:
             while not stop.is_set() and not self._images.closed:
                 make = self._images.take(None if image is None else _AGAIN_S)
                 if make is not None:
-                    image = make()
-                if image is None or self._images.closed:
-                    continue
-                if camera is None:
-                    camera = _open(image.shape[1], image.shape[0])
-                    self._on_open(str(camera.device))
-                _send(camera, image)
+                    made = make()
+                    if camera is None:
+                        camera = _open(*_size_for(made))
+                        self._on_open(str(camera.device))
+                    image = _within(made, (camera.width, camera.height))
+                if image is not None and not self._images.closed:
+                    _send(camera, image)
         finally:
             if camera is not None:
                 camera.close()
@@ -95,10 +97,17 @@ def check_virtual_camera() -> None:
 
 def _send(camera: Any, image: ImageBGR) -> None:
     try:
-        camera.send(_within(image, (camera.width, camera.height)))
+        camera.send(image)
     except (RuntimeError, OSError) as error:
         log.info("the virtual camera failed: %s", error)
         raise AppError("The virtual camera takes no more frames.", "Everything else goes on without it.") from error
+
+
+def _size_for(image: ImageBGR) -> tuple[int, int]:
+    """Returns the width and height of a camera for images like this one, which may be a photo of any size."""
+    height, width = image.shape[:2]
+    scale = min(1.0, _MOST[0] / width, _MOST[1] / height)
+    return round(width * scale), round(height * scale)
 
 
 def _within(image: ImageBGR, size: tuple[int, int]) -> ImageBGR:

@@ -255,13 +255,18 @@ def test_an_event_without_a_clip_says_so_in_the_list_and_the_banner_says_why(
     def refuse(*_about: object) -> None:
         raise AppError("The disk is full.")
 
+    check_room = recorder_module.check_room
+    monkeypatch.setattr(recorder_module, "_TRY_AGAIN_NS", 0)
     monkeypatch.setattr(recorder_module, "check_room", refuse)
     place.arm(Rule("seen", ("person",), snapshot=False, ways=NOTHING))
     place.wait(lambda: place.table.services.banner.words[0] == "The disk is full.")
+    assert "full" in place.panel.trouble.text()
     place.room.somebody = True
     place.begun()
     place.wait(lambda: place.panel.log.item(0).text().endswith("no clip"))
     assert place.table.services.banner.words[0] == "The disk is full."
+    monkeypatch.setattr(recorder_module, "check_room", check_room)
+    place.wait(lambda: place.panel.trouble.text() == "")
     place.disarm()
 
 
