@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -157,6 +158,22 @@ def test_a_clip_begins_before_its_event_and_ends_after_it(encoded: Kept, tmp_pat
     assert (clip.kind, clip.events) == ("clip", (7,))
     assert shown(clip.path) == [*range(100, 281)]  # from the key frame before
     assert clip.path.name.startswith("door-person-")
+
+
+def test_a_clip_is_named_by_its_first_frame_where_less_is_kept_than_it_should_show(
+    encoded: Kept, tmp_path: Path
+) -> None:
+    probe = Probe(RecorderPlan("door", clips=tmp_path, pre_roll_s=7200, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 60)
+    probe.recorder.begin_clip(1, "person", T0_NS - 3600 * 25 * STEP_NS)
+    feed(probe, encoded, 60)
+    probe.close()
+    (clip,) = probe.of(FileFinished)
+    named = datetime.strptime(clip.path.stem, "door-person-%Y%m%d-%H%M%S")
+    began_s = time.time() - (time.monotonic_ns() - T0_NS) / 1e9
+    assert abs(named.timestamp() - began_s) < 60
+    assert shown(clip.path) == [*range(400)]
 
 
 def test_events_that_touch_share_a_clip_and_others_do_not(encoded: Kept, tmp_path: Path) -> None:

@@ -184,11 +184,13 @@ class Recorder:
         if folder is None or media is None or self._paused:
             self._tell(ClipFailed((event,)))
             return
+        kept = list(self._ring.since(from_ns))
+        began_ns = kept[0].packet.arrived_ns if kept else from_ns
         try:
             if self._clip is None:
-                file = self._files.begin(folder, f"{self._plan.title}-{label}", media, from_ns, "clip")
+                file = self._files.begin(folder, f"{self._plan.title}-{label}", media, began_ns, "clip")
                 self._clip = Clip(file, self._plan.pre_roll_s)
-            self._clip.add(event, self._ring.since(from_ns))
+            self._clip.add(event, kept)
         except AppError as error:
             if self._clip is None:
                 self._tell(ClipFailed((event,)))
