@@ -20,6 +20,8 @@ _NAMED_S = 0.5
 """An object is one, and has a number, when it was there for 0.15 s; frames may be late for the detector besides."""
 _LOST_S = 2.0
 """What came so shortly before the disk was full may be lost."""
+_HELD_S = 4.5
+"""So long a clip stays open for another event: until then its last seconds may be lost."""
 _SILENCE_S, _TORN = 2.0, 6
 """A camera that froze in the midst of a frame leaves so many damaged at most."""
 _SET_S = 2.5
@@ -148,7 +150,8 @@ class CameraCheck:
                     self._is_whole(Path(line.data["path"]).name, shown, event, self._run_of[event])
         for event, run in self._run_of.items():
             count, is_cut = shown_in.get(event, 0), event in self._said_cut
-            if is_cut and self._was_full(run.first.at_s - self._before_s, run.last.at_s + self._after_s):
+            end_s = run.last.at_s + self._after_s + _HELD_S
+            if is_cut and self._was_full(run.first.at_s - self._before_s, end_s):
                 self._figures.excused += 1
             elif count != 1 or is_cut:
                 self._say(f"event {event} has {count} clips, {'not ' * (not is_cut)}said to be cut short")
