@@ -18,11 +18,11 @@ def test_frames_say_which_they_are_and_something_comes_and_goes() -> None:
 
 
 def test_runs_end_with_silence_and_with_connections() -> None:
-    times = [0.0, 0.1, 0.2, 0.8, 1.5, 1.6, 2.9, 4.3, 4.4]
-    looked = [Looked(index, at_s, at_s != 0.8) for index, at_s in enumerate(times)]
-    first, second = connections(looked, [4.35])
-    assert [(run.first.index, run.last.index, run.pauses) for run in runs(first)] == [(0, 2, 0), (4, 6, 1)]
-    assert [(run.first.index, run.count) for run in runs(second)] == [(7, 2)]
+    times = [0.0, 0.1, 0.2, 1.5, 1.6, 3.0, 3.1]
+    looked = [Looked(index, at_s, True) for index, at_s in enumerate(times)]
+    first, second = connections(looked, [3.05])
+    assert [(run.first.index, run.last.index) for run in runs(first)] == [(0, 2), (3, 4)]
+    assert [(run.first.index, run.count) for run in runs(second)] == [(5, 2)]
 
 
 def test_an_event_after_a_short_loss_is_of_the_run_that_followed() -> None:
