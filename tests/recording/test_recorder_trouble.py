@@ -8,8 +8,8 @@ import pytest
 
 from app.core.files.disk import DiskSpace
 from app.core.recording import room as room_module
-from app.core.recording.reports import RecorderPlan, RecordingPaused, RecordingResumed
-from tests.support.recorder_probe import Kept, Probe, feed
+from app.core.recording.reports import ClipFailed, FileFinished, RecorderPlan, RecordingPaused, RecordingResumed
+from tests.support.recorder_probe import STEP_NS, T0_NS, Kept, Probe, feed, shown
 
 
 def test_a_pause_of_clips_is_over_when_one_could_be_begun(
@@ -35,3 +35,23 @@ def test_a_pause_of_clips_goes_on_while_their_folder_cannot_be_made(encoded: Kep
     probe.close()
     assert [type(report) for report in probe.of(RecordingPaused)] == [RecordingPaused]
     assert probe.of(RecordingResumed) == []
+
+
+def test_a_clip_that_a_full_disk_ends_is_not_whole_for_an_event_that_goes_on(
+    encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = iter([10**9] * 5)  # a look each second
+    monkeypatch.setattr(room_module, "disk_space", lambda folder: DiskSpace(next(free, 10), 10**10))
+    probe = Probe(RecorderPlan("x", clips=tmp_path, pre_roll_s=3, min_free=1000))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 60)
+    probe.recorder.begin_clip(1, "dog", T0_NS + 10 * STEP_NS)
+    probe.recorder.end_clip(1, T0_NS + 70 * STEP_NS + STEP_NS // 2)
+    probe.recorder.begin_clip(2, "dog", T0_NS + 50 * STEP_NS)
+    feed(probe, encoded, 60)
+    probe.recorder.end_clip(2, T0_NS + 300 * STEP_NS)
+    probe.close()
+    (finished,) = probe.of(FileFinished)
+    assert finished.events == (1, 2)
+    assert shown(finished.path)[-1] == 124  # all that came until the disk was full
+    assert probe.of(ClipFailed) == [ClipFailed((2,))]
