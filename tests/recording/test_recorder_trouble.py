@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from app.core.files.disk import DiskSpace
 from app.core.recording import room as room_module
-from app.core.recording.reports import ClipFailed, FileFinished, RecorderPlan, RecordingPaused, RecordingResumed
+from app.core.recording.reports import (
+    ClipFailed,
+    FileBegun,
+    FileFinished,
+    RecorderPlan,
+    RecordingPaused,
+    RecordingResumed,
+)
 from tests.support.recorder_probe import STEP_NS, T0_NS, Kept, Probe, feed, shown
 
 
@@ -55,3 +64,50 @@ def test_a_clip_that_a_full_disk_ends_is_not_whole_for_an_event_that_goes_on(
     assert finished.events == (1, 2)
     assert shown(finished.path)[-1] == 124  # all that came until the disk was full
     assert probe.of(ClipFailed) == [ClipFailed((2,))]
+
+
+@pytest.mark.parametrize("change", [{"duration_s": Fraction(10**16)}, {"pts_s": Fraction(10**16)}])
+def test_a_packet_whose_time_fits_no_file_is_left_out(
+    encoded: Kept, tmp_path: Path, change: dict[str, Fraction]
+) -> None:
+    probe = Probe(RecorderPlan("x", tmp_path, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 49)
+    probe.recorder.packet(replace(encoded.packets[49], **change))
+    feed(probe, encoded, 50, 100)
+    probe.close()
+    (finished,) = probe.of(FileFinished)
+    assert shown(finished.path) == [*range(49), *range(50, 100)]
+    assert finished.seconds == pytest.approx(99 / 25)
+    assert not probe.recorder.failed
+
+
+def test_nothing_is_left_of_a_recording_whose_first_packet_fits_no_file(encoded: Kept, tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("x", tmp_path, tmp_path, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    probe.recorder.begin_clip(1, "dog", T0_NS)
+    probe.recorder.packet(replace(encoded.packets[0], duration_s=Fraction(10**16)))
+    probe.close()
+    assert [type(report) for report in probe.reports if not isinstance(report, FileBegun)] == [
+        ClipFailed,
+        RecordingPaused,
+    ]
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.expects_log
+def test_a_fault_ends_the_files_and_fails_every_clip_from_then_on(encoded: Kept, tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("x", tmp_path, tmp_path, pre_roll_s=1, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    probe.recorder.begin_clip(1, "dog", T0_NS)
+    feed(probe, encoded, 0, 60)
+    probe.recorder.packet(replace(encoded.packets[60], track=9))
+    feed(probe, encoded, 61, 100)
+    probe.recorder.begin_clip(2, "dog", T0_NS)
+    probe.recorder.ended()
+    probe.recorder.begin_clip(3, "dog", T0_NS)
+    probe.close()
+    assert probe.recorder.failed
+    assert [shown(each.path) for each in probe.of(FileFinished)] == 2 * [[*range(60)]]
+    assert probe.of(ClipFailed) == [ClipFailed((1,)), ClipFailed((2,)), ClipFailed((3,))]
+    assert len(probe.of(RecordingPaused)) == 1

@@ -38,6 +38,9 @@ class Recorder:
     Args:
         plan: What to write, and where.
         tell: Told what happens, on the recorder's thread; returns at once.
+
+    Attributes:
+        failed: Whether a fault in this program has ended it.
     """
 
     def __init__(self, plan: RecorderPlan, tell: Callable[[RecorderReport], None]) -> None:
@@ -55,6 +58,7 @@ class Recorder:
         self._look_at_ns = 0
         self._closing = False
         self._written = 0
+        self.failed = False
         self.worker = Worker("record", self._run, self._broken)
         self.worker.start()
 
@@ -178,7 +182,10 @@ class Recorder:
 
     def _finish_segment(self) -> None:
         segment = self._segment
-        if segment is not None:
+        if segment is not None and not segment.size:  # not even its first packet could be written
+            self._segment = None
+            segment.discard()
+        elif segment is not None:
             path = segment.finish()
             self._written += segment.size
             self._segment = None
@@ -211,6 +218,12 @@ class Recorder:
 
     def _pause(self, error: AppError, now_ns: int) -> None:
         """Writes nothing for a while; files keep what they have."""
+        self._cut_short()
+        self._files.paused(error)
+        self._paused = True
+        self._look_at_ns = now_ns + _TRY_AGAIN_NS
+
+    def _cut_short(self) -> None:
         for finish in (self._finish_segment, self._data.end):
             with contextlib.suppress(AppError):
                 finish()
@@ -218,9 +231,6 @@ class Recorder:
         if segment is not None:
             self._files.give_up(segment, "recording", self._segment_ns)
         self._clips.cut_short()
-        self._files.paused(error)
-        self._paused = True
-        self._look_at_ns = now_ns + _TRY_AGAIN_NS
 
     def _may_go_on(self, timed: TimedPacket) -> bool:
         packet = timed.packet
@@ -238,5 +248,15 @@ class Recorder:
         return True
 
     def _broken(self, error: BaseException) -> None:
+        """Records nothing any more, but still answers who wants a clip."""
         log.error("recording failed", exc_info=error)
+        self.failed = self._paused = True
         self._tell(RecordingPaused("The recording ended because of a fault in this program.", "Start it again."))
+        try:
+            self._cut_short()
+            self._clips.fail_early()
+        finally:
+            while not self._closing:
+                item = self._inbox.get()
+                if callable(item):
+                    item()
