@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from app.core.files.disk import DiskSpace
 from app.core.recording import room as room_module
+from app.core.recording.folder import finish_interrupted
 from app.core.recording.reports import (
     ClipFailed,
     FileBegun,
@@ -110,4 +112,27 @@ def test_a_fault_ends_the_files_and_fails_every_clip_from_then_on(encoded: Kept,
     assert probe.recorder.failed
     assert [shown(each.path) for each in probe.of(FileFinished)] == 2 * [[*range(60)]]
     assert probe.of(ClipFailed) == [ClipFailed((1,)), ClipFailed((2,)), ClipFailed((3,))]
+    assert len(probe.of(RecordingPaused)) == 1
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("refusals", [1, 3])
+def test_a_recording_that_cannot_get_its_name_stays(
+    encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusals: int
+) -> None:
+    left, replace_file = iter(range(refusals)), Path.replace
+
+    def refuse(part: Path, target: Path) -> Path:
+        if next(left, None) is not None:
+            raise PermissionError(errno.EACCES, "another program uses the file")
+        return replace_file(part, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    probe = Probe(RecorderPlan("x", tmp_path, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 60)
+    probe.close()
+    finished = [each.path for each in probe.of(FileFinished)] or finish_interrupted(tmp_path)
+    assert [shown(path) for path in finished] == [[*range(60)]]
+    assert [path.name for path in tmp_path.iterdir()] == [path.name for path in finished]
     assert len(probe.of(RecordingPaused)) == 1

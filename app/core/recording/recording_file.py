@@ -202,7 +202,7 @@ class RecordingFile:
             os.fsync(self._part.file.fileno())
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._explained(error) from error
-        self._part.commit()
+        self._part.commit(keep_part=True)
         return self.path
 
     def abandon(self) -> None:
