@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from app.core.alarms import actions as actions_module
-from app.core.alarms.actions import AlarmError, CommandAction, NotifyAction, PostAction
+from app.core.alarms.actions import Action, AlarmError, CommandAction, NotifyAction, PostAction
 from app.core.alarms.delivery import Delivery, RateLimit
 from app.core.alarms.message import AlarmMessage
+from app.core.alarms.mqtt import MqttAction
 from app.core.errors import AppError
 from tests.support.web_hook import Web
 
@@ -138,10 +142,40 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
     assert raised.value.may_try_again
 
 
+@pytest.mark.parametrize("password", ["half/half", "half?half", "half#half", "h@lf", "half%2Fhalf"])
+def test_a_password_may_be_written_as_it_is(web: Web, password: str) -> None:
+    web.codes = [401]
+    PostAction(f"HTTP://jane:{password}@{web.place}/hook").send(message())
+    login = base64.b64encode(f"jane:{unquote(password)}".encode()).decode()
+    assert web.logins == [f"Basic {login}"]
+
+
 @pytest.mark.parametrize("url", ["ftp://host/x", "host/x", "file:///etc/passwd", "http:///x"])
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(AppError):
         PostAction(url)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "[::1", "jane:hunter2[@host/x", "jane:hunter2@host:99999/x", "jane:hunter2@host:x/y", "jane:hunter2@host:0/x",
+        "jane:1/hunter2@host/x", "jane:1@hunter2/x@host/y",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("action", "scheme"), [(PostAction, "https"), (MqttAction, "mqtts")])
+def test_an_address_that_cannot_be_understood_is_refused_without_repeating_it(
+    action: Callable[[str], Action], scheme: str, place: str
+) -> None:
+    with pytest.raises(AppError) as raised:
+        action(f"{scheme}://{place}")
+    told = "".join(traceback.format_exception(raised.value)) + raised.value.hint
+    assert not any(part in told for part in (SECRET, "jane", "99999", "::1"))
+
+
+def test_an_at_sign_in_a_path_is_written_so_that_it_is_none_of_a_password(web: Web) -> None:
+    PostAction(f"http://{web.place}/hook%402").send(message())
+    assert len(web.got) == 1
 
 
 def test_only_the_ways_that_a_rule_names_are_told(web: Web) -> None:

@@ -76,6 +76,13 @@ def test_names_that_ascii_cannot_tell_apart_have_topics_of_their_own() -> None:
     assert "home/cams/door/person_in_x/state" in topics
 
 
+def test_a_password_may_be_written_as_it_is() -> None:
+    with MqttBroker() as broker:
+        MqttAction(f"mqtt://jane:{SECRET}/#@127.0.0.1:{broker.port}/home/cams%402").send(message(READY))
+    assert f"{SECRET}/#".encode() in broker.logins[0]
+    assert broker.published[-1][0] == "home/cams@2/door/person_in_door/state"
+
+
 @pytest.mark.parametrize(("answer", "may_try_again"), [(3, True), (4, False), (5, False)])
 def test_a_broker_that_refuses_is_said(answer: int, may_try_again: bool) -> None:
     with MqttBroker(answer) as broker, pytest.raises(AlarmError, match="refuses") as raised:

@@ -158,6 +158,8 @@ def test_a_computer_that_plays_no_sounds_says_so_at_once(
         (["@/no/such/file"], "/no/such/file"),
         (["@LICENSE"], "alone"),
         (["camera:0", "--mqtt", "http://host"], "mqtt://"),
+        (["camera:0", "--mqtt", "mqtt://jane:hunter2[@host"], "mqtt://"),
+        (["camera:0", "--post", "http://[::1"], "https://"),
         (["camera:0", "--max-size", "50"], "50GB"),
         (["camera:0", "--max-days", "nan"], "days"),
         (["camera:0", "--segment", "0"], "a second"),

@@ -8,9 +8,9 @@ import re
 import zlib
 from queue import Empty, Queue
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from app.core.alarms.actions import AlarmError
+from app.core.alarms.actions import AlarmError, address_parts
 from app.core.alarms.message import READY, AlarmMessage
 from app.core.errors import AppError
 
@@ -44,17 +44,16 @@ class MqttAction:
     name = "The MQTT broker"
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname:
-            raise AppError("MQTT brokers have addresses such as mqtt://host/topic.", "Write the address whole.")
+        parts = address_parts(url, _PORTS, "MQTT brokers have addresses such as mqtt://host/topic.")
         try:
             import paho.mqtt.client  # noqa: F401 - is it there?
         except ImportError:
             raise AppError("MQTT needs the package paho-mqtt.", "Install it: pip install paho-mqtt.") from None
+        assert parts.hostname is not None  # address_parts
         self._host, self._port = parts.hostname, parts.port or _PORTS[parts.scheme]
         self._is_secure = parts.scheme == "mqtts"
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
-        self._topic = parts.path.strip("/") or "ssd-viewer"
+        self._topic = unquote(parts.path).strip("/") or "ssd-viewer"
         self._announced: set[str] = set()
 
     def wants(self, message: AlarmMessage) -> bool:
