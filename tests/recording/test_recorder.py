@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
 
 import av
 import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.files import atomic_file
 from app.core.files.disk import DiskSpace
-from app.core.frames import ImageBGR
-from app.core.media.packets import SOUND, MediaFormat, MediaPacket
+from app.core.media.packets import SOUND
 from app.core.recording import room as room_module
 from app.core.recording.folder import SIGNATURE, finish_interrupted
-from app.core.recording.frame_encoder import FrameEncoder
 from app.core.recording.packet_clock import PacketClock
-from app.core.recording.recorder import Recorder
 from app.core.recording.recording_file import RecordingFile
 from app.core.recording.reports import (
     ClipFailed,
@@ -44,81 +38,9 @@ from app.core.sources.stream import StreamSource
 from detector.detections import Detections
 from tests.support.hls_site import Site
 from tests.support.media import make_video
-from tools.fixtures.coded_images import coded_image, read_frame_index
+from tests.support.recorder_probe import PATIENCE_S, STEP_NS, T0_NS, Kept, Probe, feed, fill_disk_after, shown, times
+from tools.fixtures.coded_images import coded_image
 from tools.kill_recording import MAX_LOSS_S, kill_recording
-
-PATIENCE_S = 60.0
-STEP_NS = 40_000_000
-T0_NS = 1_000_000_000_000
-R = TypeVar("R")
-
-
-class Probe:
-    """A recorder with all it told, fed with what a list of packets says, at their times."""
-
-    def __init__(self, plan: RecorderPlan, tell: Callable[[RecorderReport], None] | None = None) -> None:
-        self.reports: list[RecorderReport] = []
-        self.recorder = Recorder(plan, tell or self.reports.append)
-
-    def close(self) -> None:
-        self.recorder.close()
-        assert self.recorder.worker.join(PATIENCE_S)
-
-    def of(self, kind: type[R]) -> list[R]:
-        return [report for report in self.reports if isinstance(report, kind)]
-
-
-class Kept:
-    """A sink that keeps all packets."""
-
-    def __init__(self) -> None:
-        self.media: list[MediaFormat] = []
-        self.packets: list[MediaPacket] = []
-
-    def begin(self, media: MediaFormat) -> None:
-        self.media.append(media)
-
-    def packet(self, packet: MediaPacket) -> None:
-        self.packets.append(packet)
-
-    def ended(self) -> None:
-        """Keeps what there is."""
-
-
-@pytest.fixture(scope="module")
-def encoded() -> Kept:
-    """400 frames, 25 a second; frame i shows i and was captured i steps after T0."""
-    kept = Kept()
-    failures: list[Exception] = []
-    encoder = FrameEncoder(kept, Fraction(25), failures.append)
-    room = threading.Semaphore(3)  # so that no frame finds the places taken
-
-    def make(index: int) -> ImageBGR:
-        room.release()
-        return coded_image(index, (64, 48))
-
-    for index in range(400):
-        assert room.acquire(timeout=PATIENCE_S)
-        encoder.frame(T0_NS + index * STEP_NS, lambda index=index: make(index))  # type: ignore[misc] # bound now
-    encoder.close()
-    assert encoder.worker.join(PATIENCE_S)
-    assert (encoder.dropped, failures, len(kept.packets)) == (0, [], 400)
-    return kept
-
-
-def shown(path: Path) -> list[int]:
-    with av.open(str(path)) as video:
-        return [read_frame_index(frame.to_ndarray(format="bgr24")) for frame in video.decode(video=0)]
-
-
-def times(path: Path) -> list[Fraction]:
-    with av.open(str(path)) as video:
-        return [Fraction(frame.pts) * frame.time_base for frame in video.decode(video=0)]  # type: ignore[operator, arg-type] # ours have times
-
-
-def feed(probe: Probe, kept: Kept, first: int = 0, last: int = 400) -> None:
-    for packet in kept.packets[first:last]:
-        probe.recorder.packet(packet)
 
 
 def test_segments_hold_every_frame_at_its_time(encoded: Kept, tmp_path: Path) -> None:
@@ -247,19 +169,6 @@ def test_a_full_disk_pauses_with_one_line_and_it_goes_on_by_itself(
     first, second = probe.of(FileFinished)
     assert shown(first.path) == [*range(75)]  # all but the second that had no room
     assert shown(second.path) == [*range(325, 400)]
-
-
-def fill_disk_after(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = [size]
-    write_once = atomic_file.WaitingFile.write_once
-
-    def refuse(file: atomic_file.WaitingFile, content: bytes) -> int:
-        left[0] -= len(content)
-        if left[0] < 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return write_once(file, content)
-
-    monkeypatch.setattr(atomic_file.WaitingFile, "write_once", refuse)
 
 
 def test_a_disk_that_refuses_keeps_what_was_written(

@@ -112,15 +112,19 @@ def connections(looked: Sequence[Looked], opened_s: Sequence[float]) -> list[lis
 
 
 def runs(connection: Sequence[Looked]) -> list[Run]:
-    """Returns the runs of one connection, in order."""
+    """Returns the runs of one connection, in order; what was unseen in no frame between was not gone."""
     found: list[Run] = []
-    for each in (each for each in connection if each.seen):
-        if found and each.at_s - found[-1].last.at_s <= _GAP_S:
-            before = found[-1]
+    missed = False
+    for each in connection:
+        if not each.seen:
+            missed = True
+        elif found and (not missed or each.at_s - found[-1].last.at_s <= _GAP_S):
+            before, missed = found[-1], False
             pauses = before.pauses + (each.at_s - before.last.at_s > _PAUSE_S)
             found[-1] = Run(before.first, each, before.count + 1, pauses)
         else:
             found.append(Run(each, each, 1))
+            missed = False
     return found
 
 

@@ -141,7 +141,7 @@ class Recorder:
         if self._plan.clips is not None:
             self._ring.add(timed)
         packet = timed.packet
-        if self._paused and not self._may_go_on(packet):
+        if self._paused and not self._may_go_on(timed):
             return
         try:
             if packet.arrived_ns >= self._look_at_ns:
@@ -276,13 +276,16 @@ class Recorder:
         self._paused = True
         self._look_at_ns = now_ns + _TRY_AGAIN_NS
 
-    def _may_go_on(self, packet: MediaPacket) -> bool:
+    def _may_go_on(self, timed: TimedPacket) -> bool:
+        packet = timed.packet
         is_key = packet.track == VIDEO and packet.is_key
         if not is_key or packet.arrived_ns < self._look_at_ns:
             return False
         self._look_at_ns = packet.arrived_ns + _TRY_AGAIN_NS
         try:
             self._check_room()
+            if self._plan.folder is None and self._media is not None:
+                self._files.try_clip(self._media, timed)
         except AppError:
             return False
         self._paused = False

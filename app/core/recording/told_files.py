@@ -11,6 +11,7 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.core.media.packets import MediaFormat
 from app.core.recording.folder import DATA_SUFFIX, finish_interrupted, finish_left, keep_within, recording_stem
+from app.core.recording.packet_clock import TimedPacket
 from app.core.recording.recording_file import RecordingFile
 from app.core.recording.reports import (
     FileBegun,
@@ -68,13 +69,34 @@ class ToldFiles:
         Raises:
             AppError: It cannot be written.
         """
-        began = datetime.fromtimestamp(time.time() - (time.monotonic_ns() - from_ns) / _S)
-        file = RecordingFile(recording_stem(folder, name, began), media, self._plan.title)
-        if self._pause_told:  # only now is it over
-            self._pause_told = False
-            self._tell(RecordingResumed())
+        file = self._new_file(folder, name, media, from_ns)
+        self._go_on()
         self._tell(FileBegun(file.path, kind))
         return file
+
+    def try_clip(self, media: MediaFormat, first: TimedPacket) -> None:
+        """Ends the pause if a clip could be begun with this packet; it may be long before one is wanted.
+
+        Raises:
+            AppError: It could not.
+        """
+        if self._plan.clips is None:
+            return
+        file = self._new_file(self._plan.clips, self._plan.title, media, first.packet.arrived_ns)
+        try:
+            file.write(first)
+        finally:
+            file.discard()
+        self._go_on()
+
+    def _new_file(self, folder: Path, name: str, media: MediaFormat, from_ns: int) -> RecordingFile:
+        began = datetime.fromtimestamp(time.time() - (time.monotonic_ns() - from_ns) / _S)
+        return RecordingFile(recording_stem(folder, name, began), media, self._plan.title)
+
+    def _go_on(self) -> None:
+        if self._pause_told:
+            self._pause_told = False
+            self._tell(RecordingResumed())
 
     def paused(self, error: AppError) -> None:
         """Tells why nothing is written; once, until a file can be begun."""
