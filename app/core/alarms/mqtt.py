@@ -132,9 +132,10 @@ def _check_accepted(answers: Queue[ReasonCode]) -> None:
 def _slug(text: str) -> str:
     """Returns ``text`` as a level of a topic and as a part of Home Assistant's names, which are ASCII.
 
-    What that cannot tell from another text has a number of its own, such as zones named in Chinese.
+    Words with a space between them have theirs joined. Any other text has a number of its own, or "door-1" and "door 1"
+    would be one, as would two zones named in Chinese. Names are the same in small letters as in large ones.
     """
     plain = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
-    if len(plain) > _LONGEST or any(letter.isalnum() and not letter.isascii() for letter in text):
-        return f"{plain[: _LONGEST - 9]}_{zlib.crc32(text.encode()):08x}".lstrip("_")
-    return plain or "x"
+    if text.isascii() and text.casefold() == plain.replace("_", " ") and len(plain) <= _LONGEST:
+        return plain
+    return f"{plain[: _LONGEST - 9]}_{zlib.crc32(text.encode()):08x}".lstrip("_")
