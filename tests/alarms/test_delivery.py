@@ -18,9 +18,10 @@ from urllib.parse import unquote
 import pytest
 
 from app.core.alarms import actions as actions_module
+from app.core.alarms import delivery as delivery_module
 from app.core.alarms.actions import Action, AlarmError, CommandAction, NotifyAction, PostAction
 from app.core.alarms.delivery import Delivery, RateLimit
-from app.core.alarms.message import AlarmMessage
+from app.core.alarms.message import READY, AlarmMessage
 from app.core.alarms.mqtt import MqttAction
 from app.core.errors import AppError
 from tests.support.web_hook import Web
@@ -29,8 +30,8 @@ PATIENCE_S = 60.0
 SECRET = "hunter2"
 
 
-def message(label: str = "person", moment: str = "began", clip: str = "") -> AlarmMessage:
-    data = {"event": moment, "label": label, "rule": "person in door", "zone": "step"}
+def message(label: str = "person", moment: str = "began", clip: str = "", number: int = 1) -> AlarmMessage:
+    data = {"type": moment, "id": number, "label": label, "rule": "person in door", "zone": "step"}
     return AlarmMessage(label, "2026-11-30T08:15:00+01:00", "door", "/tmp/a b.jpg", clip, data, moment)
 
 
@@ -212,14 +213,90 @@ def test_when_all_ends_nothing_is_tried_twice(web: Web) -> None:
     assert web.got == []
 
 
-def test_too_many_are_left_out_and_that_is_said_once(web: Web) -> None:
-    said: list[str] = []
-    delivery = Delivery([PostAction(f"http://{web.place}/")], said.append)
-    for _ in range(60):
-        delivery.send(message())
-    assert delivery.close(PATIENCE_S)
-    assert 30 <= len(web.got) < 60
-    assert len(said) == 1
+class Told:
+    """A way to tell that remembers, and a clock that stands."""
+
+    key, name = "post", "The test"
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.said: list[str] = []
+        self.got: list[tuple[object, str]] = []
+        self.is_free = threading.Event()
+        self.is_free.set()
+        self._arrived = threading.Semaphore(0)
+        self.delivery = Delivery([self], self.said.append)
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def wants(self, _message: AlarmMessage) -> bool:
+        return True
+
+    def send(self, message: AlarmMessage) -> None:
+        assert self.is_free.wait(PATIENCE_S)
+        if message.moment == READY:
+            self._arrived.release()
+        else:
+            self.got.append((message.data["id"], message.moment))
+
+    def tell(self, number: int, *moments: str) -> None:
+        """Tells of an event; when it returns, nothing waits."""
+        for moment in (*moments, READY):
+            self.delivery.send(message(number=number, moment=moment))
+        assert self._arrived.acquire(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    told = Told()
+    monkeypatch.setattr(delivery_module, "time", told)
+    yield told
+    assert told.delivery.close(PATIENCE_S)
+
+
+def test_too_many_events_are_left_out_and_of_the_others_nothing(told: Told) -> None:
+    for moments in (("began",), ("clip", "ended"), ("clip",)):
+        for number in range(40):
+            told.tell(number, *moments)
+    moments = ["began"] * 30 + ["clip", "ended"] * 30 + ["clip"] * 30
+    assert [moment for _, moment in told.got] == moments
+    assert {number for number, _ in told.got} == set(range(30))
+    assert len(told.said) == 1
+
+
+def test_each_event_of_a_busy_day_is_told_from_beginning_to_clip(told: Told) -> None:
+    told.tell(-1, "began")  # and goes on all day
+    for number in range(1500):
+        told.now_s += 4.0
+        told.tell(number, "began", "ended", "clip")
+    told.tell(-1, "ended")
+    assert len(told.got) == 2 + 3 * 1500
+    assert told.said == []
+
+
+def test_while_many_wait_no_event_joins_them_and_none_of_them_stays_without_its_end(told: Told) -> None:
+    told.is_free.clear()
+    for moment in ("began", "ended"):
+        for number in range(200):
+            told.now_s += 10.0
+            told.delivery.send(message(number=number, moment=moment))
+    told.is_free.set()
+    assert told.delivery.close(PATIENCE_S)
+    began, ended = ([number for number, moment in told.got if moment == wanted] for wanted in ("began", "ended"))
+    assert began == ended
+    assert 100 <= len(began) < 200
+    assert len(told.said) == 1
+
+
+def test_an_overload_is_said_once_until_it_is_over(told: Told) -> None:
+    for day in range(2):
+        for number in range(200):  # twice as many as may be: soon every other one is left out
+            told.now_s += 1.0
+            told.tell(number + 200 * day, "began")
+        assert len(told.said) == day + 1
+        told.now_s += 100.0
+    assert 200 < len(told.got) < 300
 
 
 def test_the_rate_limit_lets_a_burst_through_and_then_some() -> None:

@@ -18,12 +18,11 @@ from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from app.core.addresses import as_understood
-from app.core.alarms.message import READY, AlarmMessage, check_placeholders
+from app.core.alarms.message import BEGAN, CLIP, READY, AlarmMessage, check_placeholders
 from app.core.errors import AppError
 
 COMMAND_LIMIT_S = 60.0
 _POST_LIMIT_S = 15.0
-_BEGAN, _CLIP = "began", "clip"
 
 
 class AlarmError(AppError):
@@ -107,7 +106,7 @@ class CommandAction:
             raise AppError("The command for events is not found.", "Name a program that is installed, or its path.")
         self._arguments = [program, *arguments[1:]]
         self._limit_s = limit_s
-        self._moment = _CLIP if any("{clip}" in argument for argument in arguments) else _BEGAN
+        self._moment = CLIP if any("{clip}" in argument for argument in arguments) else BEGAN
 
     def wants(self, message: AlarmMessage) -> bool:
         """See ``Action``; a command that is given the clip waits for it, where there will be one."""

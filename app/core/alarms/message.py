@@ -12,7 +12,7 @@ from typing import Any
 from app.core.errors import AppError
 
 PLACEHOLDERS = ("label", "time", "clip", "snapshot", "source")
-READY = "ready"
+READY, BEGAN, ENDED, CLIP = "ready", "began", "ended", "clip"
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 
 
@@ -27,7 +27,7 @@ class AlarmMessage:
         snapshot: Path of the picture; "" for none.
         clip: Path of the clip; "" while there is none.
         data: The event as JSON has it.
-        moment: "began", "ended" or "clip"; ``READY`` when watching begins, for ways that keep a state.
+        moment: ``BEGAN``, ``ENDED`` or ``CLIP``; ``READY`` when watching begins, for ways that keep a state.
         ways: By which ways it is told, by ``Action.key``; None for all there are.
     """
 
@@ -39,6 +39,11 @@ class AlarmMessage:
     data: Mapping[str, Any]
     moment: str
     ways: frozenset[str] | None = None
+
+    @property
+    def event(self) -> tuple[str, object]:
+        """Returns what all messages of one event have in common, and no others."""
+        return self.source, self.data.get("id")
 
     @property
     def headline(self) -> str:
@@ -53,7 +58,7 @@ class AlarmMessage:
 
     def with_clip(self, clip: str) -> AlarmMessage:
         """Returns the same, told again now that the clip is whole."""
-        return replace(self, clip=clip, data={**self.data, "type": "clip", "clip": clip}, moment="clip")
+        return replace(self, clip=clip, data={**self.data, "type": CLIP, "clip": clip}, moment=CLIP)
 
     def as_json(self) -> bytes:
         """Returns the event as one object."""

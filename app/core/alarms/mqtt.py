@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from app.core.alarms.actions import AlarmError, address_parts
-from app.core.alarms.message import READY, AlarmMessage
+from app.core.alarms.message import BEGAN, ENDED, READY, AlarmMessage
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _LIMIT_S = 10.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _DISCOVERY = "homeassistant"
 _LONGEST = 60
-_STATES = {READY: "OFF", "began": "ON", "ended": "OFF"}
+_STATES = {READY: "OFF", BEGAN: "ON", ENDED: "OFF"}
 
 
 def is_installed() -> bool:
