@@ -10,6 +10,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -53,11 +54,22 @@ def test_a_class_cannot_be_an_option(tmp_path: Path) -> None:
     assert json.loads(target.read_text()) == ["delete"]
 
 
-def test_a_command_that_wants_the_clip_waits_for_it() -> None:
-    with_clip, without = CommandAction([sys.executable, "{clip}"]), CommandAction([sys.executable, "{label}"])
-    moments = ("began", "ended", "clip")
-    assert [with_clip.wants(message(moment=moment)) for moment in moments] == [False, False, True]
-    assert [without.wants(message(moment=moment)) for moment in moments] == [True, False, False]
+@pytest.mark.parametrize(
+    ("argument", "awaits_clip", "wanted"),
+    [
+        ("{clip}", True, ["clip", "no clip"]),
+        ("{clip}", False, ["began"]),
+        ("{label}", True, ["began"]),
+        ("{label}", False, ["began"]),
+    ],
+)
+def test_a_command_that_takes_the_clip_waits_where_there_may_be_one(
+    argument: str, awaits_clip: bool, wanted: list[str]
+) -> None:
+    action = CommandAction([sys.executable, argument])
+    moments = ("ready", "began", "ended", "clip", "no clip")
+    messages = [replace(message(moment=moment), awaits_clip=awaits_clip) for moment in moments]
+    assert [each.moment for each in messages if action.wants(each)] == wanted
 
 
 def test_a_command_that_fails_is_said_without_what_it_was_given() -> None:

@@ -18,7 +18,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from app.core.alarms.actions import AlarmError, PostAction
-from app.core.alarms.message import READY, AlarmMessage
+from app.core.alarms.message import BEGAN, CLIP, ENDED, NO_CLIP, READY, AlarmMessage
 from app.core.alarms.mqtt import MqttAction
 from app.core.alarms.rules import Rule
 from app.core.watching.event_data import ready_message
@@ -64,6 +64,7 @@ def test_before_anything_happens_the_broker_knows_that_nothing_does() -> None:
     assert [told[0], told[2]] == [("state", b"OFF", True), ("state", b"ON", True)]
     assert [topic for topic, _, _ in told] == ["state", "event", "state"]
     assert not PostAction("http://127.0.0.1/").wants(message(READY))
+    assert [action.wants(message(moment)) for moment in (READY, BEGAN, ENDED, CLIP, NO_CLIP)] == [True] * 4 + [False]
 
 
 def test_names_that_ascii_cannot_tell_apart_have_topics_of_their_own() -> None:

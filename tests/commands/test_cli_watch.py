@@ -153,6 +153,7 @@ def test_a_computer_that_plays_no_sounds_says_so_at_once(
         (["camera:0", "--run", "no-such-program"], "not found"),
         (["camera:0", "--run", "sh '{lable}"], "quotation"),
         (["camera:0", "--run", "sh {lable}"], "{label}"),
+        (["camera:0", "--run", "sh {clip}"], "--clips"),
         (["camera:0", "--post", "ftp://jane:hunter2@host/x"], "http"),
         (["camera:0", "--post", "@/no/such/file"], "/no/such/file"),
         (["@/no/such/file"], "/no/such/file"),

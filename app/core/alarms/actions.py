@@ -18,7 +18,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from app.core.addresses import as_understood
-from app.core.alarms.message import BEGAN, CLIP, READY, AlarmMessage, check_placeholders
+from app.core.alarms.message import BEGAN, CLIP, ENDED, NO_CLIP, AlarmMessage, check_placeholders
 from app.core.errors import AppError
 
 COMMAND_LIMIT_S = 60.0
@@ -106,11 +106,12 @@ class CommandAction:
             raise AppError("The command for events is not found.", "Name a program that is installed, or its path.")
         self._arguments = [program, *arguments[1:]]
         self._limit_s = limit_s
-        self._moment = CLIP if any("{clip}" in argument for argument in arguments) else BEGAN
+        self._takes_clip = any("{clip}" in argument for argument in arguments)
 
     def wants(self, message: AlarmMessage) -> bool:
-        """See ``Action``; a command that is given the clip waits for it, where there will be one."""
-        return message.moment == self._moment
+        """See ``Action``; a command that is given the clip waits for it, and is given "" where there is none."""
+        waits = self._takes_clip and message.awaits_clip
+        return message.moment in ((CLIP, NO_CLIP) if waits else (BEGAN,))
 
     def send(self, message: AlarmMessage) -> None:
         """See ``Action``."""
@@ -166,7 +167,7 @@ class PostAction:
 
     def wants(self, message: AlarmMessage) -> bool:
         """See ``Action``."""
-        return message.moment != READY
+        return message.moment in (BEGAN, ENDED, CLIP)
 
     def send(self, message: AlarmMessage) -> None:
         """See ``Action``."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from app.core.alarms.actions import AlarmError, address_parts
-from app.core.alarms.message import BEGAN, ENDED, READY, AlarmMessage
+from app.core.alarms.message import BEGAN, ENDED, NO_CLIP, READY, AlarmMessage
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class MqttAction:
 
     def wants(self, message: AlarmMessage) -> bool:
         """See ``Action``."""
-        return True
+        return message.moment != NO_CLIP
 
     def send(self, message: AlarmMessage) -> None:
         """See ``Action``."""
