@@ -63,7 +63,7 @@ class RecordControl(QObject):
         self._frames: DrawnFrames | None = None
         self._shown_ns = -1
         self._told = _Told()
-        self._reports: deque[tuple[_Told, RecorderReport]] = deque()
+        self._reports: deque[tuple[_Told, str, RecorderReport]] = deque()
         self._wake = Wake(self._take_reports)
         self._looks = ("", "")
         self._timer = QTimer(self)
@@ -129,7 +129,7 @@ class RecordControl(QObject):
         told = self._told
 
         def report(said: RecorderReport) -> None:
-            self._reports.append((told, said))
+            self._reports.append((told, ending, said))
             self._wake.post()
 
         recorder = Recorder(replace(plan, segment_s=chosen.segment_min * 60.0), report)
@@ -183,15 +183,17 @@ class RecordControl(QObject):
 
     def _take_reports(self) -> None:
         while self._reports:
-            told, report = self._reports.popleft()
+            told, ending, report = self._reports.popleft()
             if isinstance(report, FileFinished) and report.began_ns:  # not what an earlier run left
                 told.files.append(report.path)
             elif isinstance(report, RecordingPaused):
-                told.paused, told.why = True, report
+                told.waiting.add(ending)
+                told.why = report
                 self._services.banner.tell("warning", report.message, report.hint, topic=TOPIC)
-            elif isinstance(report, RecordingResumed | FileBegun) and told.paused:  # the latter where encoding failed
-                told.paused = False
-                self._services.banner.tell("info", "Recording goes on.", topic=TOPIC)
+            elif isinstance(report, RecordingResumed | FileBegun) and ending in told.waiting:  # begun: it is encoded
+                told.waiting.remove(ending)
+                if not told.waiting:
+                    self._services.banner.tell("info", "Recording goes on.", topic=TOPIC)
         self._show()
 
     def _show(self) -> None:
@@ -206,7 +208,7 @@ class RecordControl(QObject):
             self.status.emit("", "")
             return
         begun = duration_text(time.monotonic() - self._told.begun_s)
-        word, sign = ("Recording waits", "Waits") if self._told.paused else ("Recording", begun)
+        word, sign = ("Recording waits", "Waits") if self._told.waiting else ("Recording", begun)
         written = sum(each.recorder.written for each in recordings)
         dropped = sum(each.dropped for each in recordings)
         self.status.emit(
@@ -250,13 +252,13 @@ class _Told:
     Attributes:
         begun_s: When it began, monotonic clock.
         files: Those that are whole.
-        paused: Whether it waits.
+        waiting: Which of its recordings wait, by the endings of their names.
         why: Why it waited last; None for never.
     """
 
     begun_s: float = field(default_factory=time.monotonic)
     files: list[Path] = field(default_factory=list)
-    paused: bool = False
+    waiting: set[str] = field(default_factory=set)
     why: RecordingPaused | None = None
 
 

@@ -18,9 +18,11 @@ import pytest
 from app.core.alarms.delivery import Delivery
 from app.core.alarms.rules import Rule
 from app.core.live import capture as capture_module
+from app.core.recording.recording_file import RecordingFile
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.watching import watched_source as watched_source_module
+from app.core.watching.health import health
 from app.core.watching.request import WatchRequest
 from app.core.watching.watch import Watch
 from tests.support.command_line import install_fake_model
@@ -105,6 +107,23 @@ def test_a_loss_ends_what_was_seen_and_is_an_event_itself(tmp_path: Path) -> Non
         with av.open(line["path"]) as video:
             assert sum(1 for _ in video.decode(video=0)) >= 1
     assert lines.all[-1]["type"] == "health"
+
+
+@pytest.mark.expects_log
+def test_a_recording_that_a_fault_has_ended_is_no_good_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_about: object) -> None:
+        raise RuntimeError("a fault")
+
+    lines = Lines()
+    wanted = request(Rule("seen", ("person",)), record=tmp_path)
+    with MjpegServer(25, SIZE) as server, watching(lines, server.url, wanted) as watch:
+        lines.wait(is_told("began", "seen"))
+        figures = [health(watch.sources, [], 0.0)]
+        monkeypatch.setattr(RecordingFile, "write", fail)
+        lines.wait(is_told("trouble"))
+        figures.append(health(watch.sources, [], 0.0))
+    assert [(each["ok"], each["sources"][0]["state"]) for each in figures] == [(True, "running"), (False, "running")]
+    assert watch.sources[0].failed
 
 
 def test_the_first_piece_after_a_loss_counts_though_it_was_captured_before() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -12,12 +13,14 @@ from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
 from app.core.live import LiveEvent, LiveSession
+from app.core.live import capture as capture_module
 from app.core.recording import encoded_frames as encoded_frames_module
 from app.core.recording import frame_encoder as frame_encoder_module
 from app.core.recording.folder import SIGNATURE, FolderLimits
 from app.core.settings import RecordingSettings, Settings
 from app.ui import record_control as record_control_module
 from app.ui.services.live_session import Session
+from app.ui.widgets.banner import Kind
 from tests.support.fake_detector import FakeModels
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk, make_frame
 from tools.fixtures.mjpeg_server import MjpegServer
@@ -114,6 +117,36 @@ def test_an_encoder_that_fails_is_said_until_it_works_again(
             assert table.services.banner.words[0] == "No encoder opens."
         table.qtbot.waitUntil(lambda: shows("Recording 0:"), timeout=PATIENCE_MS)
         assert table.services.banner.words[0] == "Recording goes on."
+
+
+def test_a_file_of_one_recording_is_not_the_end_of_the_wait_of_the_other(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_about: object) -> None:
+        raise AppError("No encoder opens.")
+
+    monkeypatch.setattr(capture_module, "BACK_OFF_S", (0.05,))
+    monkeypatch.setattr(frame_encoder_module, "_plan", refuse)
+    said: list[str] = []
+    with MjpegServer(fps=25) as server, desk(qtbot, tmp_path, recording_into(tmp_path, "both"), real_session) as table:
+        banner = table.services.banner
+        tell = banner.tell
+
+        def note(kind: Kind, words: str, *more: Any, **about: Any) -> None:
+            said.append(words)
+            tell(kind, words, *more, **about)
+
+        monkeypatch.setattr(banner, "tell", note)
+        action = begin(table, server)
+        table.qtbot.waitUntil(lambda: "No encoder opens." in said, timeout=PATIENCE_MS)
+        server.hang_up()
+        table.qtbot.waitUntil(lambda: len(kept(tmp_path)) == 1, timeout=PATIENCE_MS)
+        table.qtbot.waitUntil(lambda: len([*(tmp_path / "kept").glob("*.mp4.part")]) == 1, timeout=PATIENCE_MS)
+        assert table.window.status.shown()["recording"].startswith("Recording waits")
+        action.trigger()
+        table.qtbot.waitUntil(lambda: said[-1].startswith("Recorded"), timeout=PATIENCE_MS)
+    assert len(kept(tmp_path)) == 2
+    assert "Recording goes on." not in said
 
 
 def test_why_nothing_was_recorded_is_said_at_the_end(

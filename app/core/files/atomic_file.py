@@ -111,8 +111,11 @@ class AtomicFile:
             raise explain_write_error(error, self.target) from error
         self._complete = True
 
-    def commit(self) -> None:
+    def commit(self, keep_part: bool = False) -> None:
         """Make everything written so far appear under the final name; in ``commit_together``, at the end of the block.
+
+        Args:
+            keep_part: Where the name cannot be given, the part stays, and this may be tried again.
 
         Raises:
             AppError: It cannot; the part is removed, and what had the final name is untouched.
@@ -126,7 +129,8 @@ class AtomicFile:
         try:
             self._part.commit()
         except OSError as error:
-            self.discard()
+            if not keep_part:
+                self.discard()
             raise explain_write_error(error, self.target) from error
         self._ended = True
 

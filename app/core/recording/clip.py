@@ -27,7 +27,7 @@ class Clip:
         self._open: set[int] = set()
         self._until_ns = 0
         self._ends_ns: dict[int, int] = {}
-        self._written_ns = -1
+        self._written_ns = self._came_ns = -1
         self.began_ns = 0
         self.events: list[int] = []
 
@@ -66,6 +66,7 @@ class Clip:
         """
         if self._open or timed.packet.arrived_ns <= self._until_ns:
             self._write(timed)
+        self._came_ns = timed.packet.arrived_ns
 
     def is_over(self, now_ns: int) -> bool:
         """Whether no event can touch it any more."""
@@ -73,10 +74,10 @@ class Clip:
 
     def cut_short(self, lost_ns: int) -> tuple[int, ...]:
         """Returns the events that the clip does not show to their end, where its last ``lost_ns`` may be missing."""
-        kept_ns = self._written_ns - lost_ns
+        kept_ns = self._written_ns - lost_ns if lost_ns else self._came_ns
         return tuple(event for event in self.events if event in self._open or self._ends_ns[event] > kept_ns)
 
     def _write(self, timed: TimedPacket) -> None:
+        self.file.write(timed)
         self.began_ns = self.began_ns or timed.packet.arrived_ns
         self._written_ns = max(self._written_ns, timed.packet.arrived_ns)
-        self.file.write(timed)

@@ -188,12 +188,13 @@ def _take_over(target: Path) -> Path:
     if free != target:
         part_path(target).rename(part_path(free))
     part = PartFile(free, lambda descriptor: os.fdopen(descriptor, "r+b"))
-    if target.suffix in (".mp4", ".mov"):
-        part.file.truncate(_whole_boxes(part.file))
-    elif target.suffix == DATA_SUFFIX:
-        part.file.truncate(_whole_lines(part.file))
-    part.sync()
-    part.commit()
+    with part.file:  # closed also where it gets no name
+        if target.suffix in (".mp4", ".mov"):
+            part.file.truncate(_whole_boxes(part.file))
+        elif target.suffix == DATA_SUFFIX:
+            part.file.truncate(_whole_lines(part.file))
+        part.sync()
+        part.commit()
     return free
 
 

@@ -14,14 +14,12 @@ from collections.abc import Callable
 
 from app.core.errors import AppError
 from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
-from app.core.recording.clip import Clip
+from app.core.recording.clips import Clips
 from app.core.recording.data_beside import DataBeside
-from app.core.recording.early_clips import EarlyClips
 from app.core.recording.inbox import End, Inbox
 from app.core.recording.packet_clock import PacketClock, TimedPacket
-from app.core.recording.pre_roll import PreRoll
 from app.core.recording.recording_file import RecordingFile
-from app.core.recording.reports import ClipFailed, RecorderPlan, RecorderReport, RecordingPaused
+from app.core.recording.reports import RecorderPlan, RecorderReport, RecordingPaused
 from app.core.recording.room import check_room
 from app.core.recording.told_files import ToldFiles
 from app.core.records.frame_record import FrameRecord
@@ -32,8 +30,6 @@ log = logging.getLogger(__name__)
 _S = 1_000_000_000
 _TRY_AGAIN_NS = 5 * _S
 _LOOK_NS = _S
-_LOST_NS = 2 * _S
-"""Of a file that could not be finished so much may be missing at its end."""
 
 
 class Recorder:
@@ -42,6 +38,9 @@ class Recorder:
     Args:
         plan: What to write, and where.
         tell: Told what happens, on the recorder's thread; returns at once.
+
+    Attributes:
+        failed: Whether a fault in this program has ended it.
     """
 
     def __init__(self, plan: RecorderPlan, tell: Callable[[RecorderReport], None]) -> None:
@@ -50,17 +49,16 @@ class Recorder:
         self._files = ToldFiles(plan, tell)
         self._inbox = Inbox()
         self._clock = PacketClock()
-        self._ring = PreRoll(plan.pre_roll_s)
         self._media: MediaFormat | None = None
         self._segment: RecordingFile | None = None
         self._segment_ns = 0
-        self._clip: Clip | None = None
-        self._early = EarlyClips()
+        self._clips = Clips(plan, self._files, tell)
         self._data = DataBeside()
         self._paused = False
         self._look_at_ns = 0
         self._closing = False
         self._written = 0
+        self.failed = False
         self.worker = Worker("record", self._run, self._broken)
         self.worker.start()
 
@@ -101,7 +99,7 @@ class Recorder:
 
     def end_clip(self, event: int, until_ns: int) -> None:
         """The event is over, and its clip shall end then."""
-        self._inbox.put(lambda: self._end_event(event, until_ns))
+        self._inbox.put(lambda: self._clips.event_ended(event, until_ns))
 
     def data(self, captured_ns: int, record: FrameRecord) -> None:
         """Keeps what was found in a frame beside the recording; returns at once.
@@ -132,14 +130,13 @@ class Recorder:
                 self._begin_early()
             elif isinstance(item, End):
                 self._end()
-                self._fail_early()
+                self._clips.fail_early()
                 self._media = None
             else:
                 item()
 
     def _take(self, timed: TimedPacket) -> None:
-        if self._plan.clips is not None:
-            self._ring.add(timed)
+        self._clips.keep(timed)
         packet = timed.packet
         if self._paused and not self._may_go_on(timed):
             return
@@ -148,10 +145,7 @@ class Recorder:
                 self._look_at_ns = packet.arrived_ns + _LOOK_NS
                 self._check_room()
             self._record(timed)
-            if self._clip is not None:
-                self._clip.take(timed)
-                if self._clip.is_over(packet.arrived_ns):
-                    self._finish_clip()
+            self._clips.take(timed)
         except AppError as error:
             self._pause(error, packet.arrived_ns)
 
@@ -172,78 +166,41 @@ class Recorder:
         if self._segment is not None:
             self._segment.write(timed)
 
-    # -- clips ------------------------------------------------------------------------------------------------------
-
     def _begin_clip(self, event: int, label: str, from_ns: int) -> None:
-        if self._clip is not None and not self._clip.touches(from_ns):
-            self._guarded(self._finish_clip)
-        folder, media = self._plan.clips, self._media
-        if folder is not None and media is None:
-            self._early.add(event, label, from_ns)
-            return
-        if folder is None or media is None or self._paused:
-            self._tell(ClipFailed((event,)))
-            return
-        kept = list(self._ring.since(from_ns))
-        began_ns = kept[0].packet.arrived_ns if kept else from_ns
-        try:
-            if self._clip is None:
-                file = self._files.begin(folder, f"{self._plan.title}-{label}", media, began_ns, "clip")
-                self._clip = Clip(file, self._plan.pre_roll_s)
-            self._clip.add(event, kept)
-        except AppError as error:
-            if self._clip is None:
-                self._tell(ClipFailed((event,)))
-            self._pause(error, time.monotonic_ns())
+        if self._paused:
+            self._clips.fail(event)
+        else:
+            self._guarded(lambda: self._clips.begin(event, label, from_ns, self._media))
 
     def _begin_early(self) -> None:
-        for early in self._early.take():
+        for early in self._clips.take_early():
             self._begin_clip(early.event, early.label, early.from_ns)
             if early.until_ns is not None:
-                self._end_event(early.event, early.until_ns)
-
-    def _end_event(self, event: int, until_ns: int) -> None:
-        self._early.end(event, until_ns)
-        if self._clip is not None:
-            self._clip.event_ended(event, until_ns)
+                self._clips.event_ended(early.event, early.until_ns)
 
     # -- ends -------------------------------------------------------------------------------------------------------
 
     def _finish_segment(self) -> None:
         segment = self._segment
-        if segment is not None:
+        if segment is not None and not segment.size:  # not even its first packet could be written
+            self._segment = None
+            segment.discard()
+        elif segment is not None:
             path = segment.finish()
             self._written += segment.size
             self._segment = None
             self._files.finished(path, "recording", self._segment_ns, float(segment.seconds))
 
-    def _finish_clip(self) -> None:
-        clip = self._clip
-        if clip is not None:
-            if not clip.began_ns:  # no packet came
-                clip.file.discard()
-                self._clip = None
-                self._tell(ClipFailed(tuple(clip.events)))
-                return
-            path = clip.file.finish()
-            self._clip = None
-            self._files.finished(path, "clip", clip.began_ns, float(clip.file.seconds), tuple(clip.events))
-
     def _end(self) -> None:
         """Nothing comes for now, or something else does."""
-        for finish in (self._finish_segment, self._finish_clip, self._data.end):
+        for finish in (self._finish_segment, self._clips.finish, self._data.end):
             self._guarded(finish)
-        self._ring.clear()
+        self._clips.end()
 
     def _close(self) -> None:
         self._end()
-        self._fail_early()
+        self._clips.fail_early()
         self._closing = True
-
-    def _fail_early(self) -> None:
-        early = self._early.take()
-        if early:
-            self._tell(ClipFailed(tuple(each.event for each in early)))
 
     def _guarded(self, finish: Callable[[], None]) -> None:
         try:
@@ -254,27 +211,26 @@ class Recorder:
     # -- trouble ----------------------------------------------------------------------------------------------------
 
     def _check_room(self) -> None:
-        for file in (self._segment, self._clip.file if self._clip is not None else None):
+        for file in (self._segment, self._clips.file):
             if file is not None and not file.path.parent.is_dir():
                 raise AppError(f"The folder {file.path.parent} is gone.", "It is made anew.")
         check_room(self._files.folders, self._plan.min_free)
 
     def _pause(self, error: AppError, now_ns: int) -> None:
         """Writes nothing for a while; files keep what they have."""
-        for finish in (self._finish_segment, self._finish_clip, self._data.end):
-            with contextlib.suppress(AppError):
-                finish()
-        segment, self._segment = self._segment, None
-        clip, self._clip = self._clip, None
-        if segment is not None:
-            self._files.give_up(segment, "recording", self._segment_ns)
-        if clip is not None:
-            self._files.give_up(clip.file, "clip", clip.began_ns, tuple(clip.events))
-            if cut_short := clip.cut_short(_LOST_NS):
-                self._tell(ClipFailed(cut_short))
+        self._cut_short()
         self._files.paused(error)
         self._paused = True
         self._look_at_ns = now_ns + _TRY_AGAIN_NS
+
+    def _cut_short(self) -> None:
+        for finish in (self._finish_segment, self._data.end):
+            with contextlib.suppress(AppError):
+                finish()
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            self._files.give_up(segment, "recording", self._segment_ns)
+        self._clips.cut_short()
 
     def _may_go_on(self, timed: TimedPacket) -> bool:
         packet = timed.packet
@@ -292,5 +248,15 @@ class Recorder:
         return True
 
     def _broken(self, error: BaseException) -> None:
+        """Records nothing any more, but still answers who wants a clip."""
         log.error("recording failed", exc_info=error)
+        self.failed = self._paused = True
         self._tell(RecordingPaused("The recording ended because of a fault in this program.", "Start it again."))
+        try:
+            self._cut_short()
+            self._clips.fail_early()
+        finally:
+            while not self._closing:
+                item = self._inbox.get()
+                if callable(item):
+                    item()

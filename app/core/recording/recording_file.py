@@ -142,40 +142,51 @@ class RecordingFile:
         """
         if self._origin_s is None:
             self._origin_s = timed.pts_s
-        packet = av.Packet(timed.packet.content)
-        track = timed.packet.track
-        dts = round((timed.dts_s - self._origin_s) / self._base)
-        dts = max(dts, self._last_dts.get(track, dts - 1) + 1)
-        self._last_dts[track] = dts
-        packet.dts, packet.pts = dts, max(dts, round((timed.pts_s - self._origin_s) / self._base))
-        packet.duration = round(timed.packet.duration_s / self._base)
-        packet.time_base = self._base
-        packet.is_keyframe = timed.packet.is_key
-        packet.stream = self._tracks[track]
-        if not self._mux(packet):
+        written = self._mux(timed)
+        if written is None:
             return
         self.size += len(timed.packet.content)
-        if track == VIDEO:
-            self.seconds = max(self.seconds, packet.pts * self._base)
+        if timed.packet.track == VIDEO:
+            self.seconds = max(self.seconds, written * self._base)
 
-    def _mux(self, packet: av.Packet[Any]) -> bool:
-        """Whether the packet could be written; one that fits no file is left out, unless all are such.
+    def _mux(self, timed: TimedPacket) -> int | None:
+        """Returns when the packet is shown, in ticks; None for one that fits no file and is left out.
 
         Raises:
             AppError: The disk is full, or nothing fits.
         """
         try:
+            packet = self._packet(timed)
             self._copy.mux(packet)
             if self._file.error is not None:
                 raise self._file.error
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (av.FFmpegError, OSError, OverflowError, ValueError) as error:  # times are what the source says
             self._refused += 1
             if self._file.error is not None or self._refused > _MAX_REFUSED or not self.size:
                 raise self._explained(error) from error
             log.info("%s: a packet is left out: %s", self.path.name, error)
-            return False
+            return None
         self._refused = 0
-        return True
+        return packet.pts
+
+    def _packet(self, timed: TimedPacket) -> av.Packet[Any]:
+        """Returns the packet for FFmpeg.
+
+        Raises:
+            OverflowError: A time of it does not fit into 64 bits.
+        """
+        packet = av.Packet(timed.packet.content)
+        track = timed.packet.track
+        assert self._origin_s is not None
+        dts = round((timed.dts_s - self._origin_s) / self._base)
+        dts = max(dts, self._last_dts.get(track, dts - 1) + 1)
+        packet.dts, packet.pts = dts, max(dts, round((timed.pts_s - self._origin_s) / self._base))
+        packet.duration = round(timed.packet.duration_s / self._base)
+        packet.time_base = self._base
+        packet.is_keyframe = timed.packet.is_key
+        packet.stream = self._tracks[track]
+        self._last_dts[track] = dts
+        return packet
 
     def finish(self) -> Path:
         """Ends the file and gives it its name.
@@ -191,7 +202,7 @@ class RecordingFile:
             os.fsync(self._part.file.fileno())
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._explained(error) from error
-        self._part.commit()
+        self._part.commit(keep_part=True)
         return self.path
 
     def abandon(self) -> None:

@@ -25,7 +25,7 @@ def health(sources: Sequence[WatchedSource], folders: Sequence[Path], begun_s: f
     return {
         "type": "health",
         "time": wall_time(now_s),
-        "ok": all(source.is_running for source in sources),
+        "ok": all(source.is_well for source in sources),
         "uptime": round(now_s - begun_s, 1),
         "sources": [_source(source) for source in sources],
         "free": free,

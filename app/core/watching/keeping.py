@@ -71,6 +71,11 @@ class SourceKeeping:
         """Frames that are missing in recordings."""
         return sum(each.dropped for each in (self.clean, self._drawn) if each is not None)
 
+    @property
+    def failed(self) -> bool:
+        """Whether a fault in this program has ended a recording, or the clips."""
+        return any(each.recorder.failed for each in (self.clean, self._drawn) if each is not None)
+
     def look(self, result: FrameResult) -> None:
         """Takes a frame that the detector has looked at."""
         look = self.events.look(result)

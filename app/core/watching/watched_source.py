@@ -56,7 +56,7 @@ class WatchedSource:
         session: The live session.
         reconnects: How often it was found again.
         done: Set when it has ended.
-        failed: Whether it ended because it cannot be watched.
+        failed: Whether it ended because it cannot be watched, or not recorded to the end because of a fault.
     """
 
     def __init__(
@@ -103,9 +103,9 @@ class WatchedSource:
         return self._keeper.count
 
     @property
-    def is_running(self) -> bool:
-        """Whether frames come at this moment."""
-        return self.session.state is LiveState.RUNNING
+    def is_well(self) -> bool:
+        """Whether frames come at this moment, and all that was asked for is made of them."""
+        return self.session.state is LiveState.RUNNING and not self._keeping.failed
 
     def start(self) -> None:
         """Begins; returns at once."""
@@ -187,6 +187,7 @@ class WatchedSource:
         try:
             self._keeping.close(time.monotonic(), _FINISH_S)
         finally:
+            self.failed = self.failed or self._keeping.failed
             self.done.set()
             self._on_done()
 
