@@ -139,10 +139,9 @@ class RecordControl(QObject):
         recordings = self._taken()
         self._timer.stop()
         self._show()
-        dropped = sum(recording.dropped for recording in recordings)
         told = self._told
         self._services.background.run(
-            "recording", lambda: _finished(recordings), lambda whole: self._ended(told, dropped, whole)
+            "recording", lambda: _finished(recordings), lambda whole: self._ended(told, _dropped(recordings), whole)
         )
 
     def _taken(self) -> list[SourceRecording]:
@@ -210,7 +209,7 @@ class RecordControl(QObject):
         begun = duration_text(time.monotonic() - self._told.begun_s)
         word, sign = ("Recording waits", "Waits") if self._told.waiting else ("Recording", begun)
         written = sum(each.recorder.written for each in recordings)
-        dropped = sum(each.dropped for each in recordings)
+        dropped = _dropped(recordings)
         self.status.emit(
             f"{word} {begun}  ·  {size_text(written)}" + (f"  ·  {dropped} frames left out" if dropped else ""), sign
         )
@@ -266,6 +265,10 @@ def _finished(recordings: Sequence[SourceRecording]) -> bool:
     """Finishes all; whether that was done in time."""
     done = [recording.close(_FINISH_S) for recording in recordings]
     return all(done)
+
+
+def _dropped(recordings: Sequence[SourceRecording]) -> int:
+    return sum(recording.dropped for recording in recordings)
 
 
 def _gone(files: Sequence[Path]) -> str:

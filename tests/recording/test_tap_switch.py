@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from app.core.errors import AppError
 from app.core.frames import Frame
 from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
+from app.core.muxing.encoder import EncoderPlan
 from app.core.recording import frame_encoder as frame_encoder_module
 from app.core.recording.recorder import Recorder
 from app.core.recording.reports import FileFinished, RecorderPlan, RecorderReport
@@ -32,7 +34,8 @@ class Heard:
 
     Attributes:
         packets: When each frame was captured.
-        lost: Frames that were dropped.
+        missing: Frames that are lost.
+        feeds: How many give packets.
     """
 
     fps = Fraction(25)
@@ -40,7 +43,8 @@ class Heard:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.packets: list[int] = []
-        self.lost = 0
+        self.missing: list[int] = []
+        self.feeds = 0
         self.errors: list[AppError] = []
         self._changed = threading.Condition()
 
@@ -54,8 +58,18 @@ class Heard:
     def ended(self) -> None:
         self._say("ended")
 
-    def missed(self, frames: int) -> None:
-        self.lost += frames
+    def lost(self, captured_ns: int) -> None:
+        with self._changed:
+            self.missing.append((captured_ns - T0_NS) // STEP_NS)
+            self._changed.notify_all()
+
+    def joined(self) -> None:
+        self.feeds += 1
+
+    def left(self) -> None:
+        with self._changed:
+            self.feeds -= 1
+            self._changed.notify_all()
 
     def failed(self, error: AppError) -> None:
         self.errors.append(error)
@@ -134,7 +148,7 @@ def test_frames_are_encoded_once_for_all_and_only_while_somebody_records() -> No
     switch.ended()
     second.wait(lambda heard: heard.said[-1] == "ended")
     assert "ended" not in first.said
-    assert (first.lost, second.lost) == (0, 0)
+    assert (first.missing, second.missing) == ([], [])
 
 
 def test_after_the_last_has_left_another_begins_anew() -> None:
@@ -165,10 +179,127 @@ def test_frames_that_nobody_could_encode_are_missed_by_all(monkeypatch: pytest.M
     for heard in (first, second):
         heard.wait(lambda heard: "failed" in heard.said)
     switch.frame(frame(1))
-    assert (first.lost, second.lost) == (1, 1)
+    assert (first.missing, second.missing) == ([0, 1], [0, 1])
     assert [error.message for error in first.errors + second.errors] == 2 * ["No encoder opens."]
     for heard in (first, second):
         switch.leave(heard)
+
+
+class Opening:
+    """An encoder that is being opened until ``go_on``, or ``fail``; others open at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._plan = frame_encoder_module._plan  # what the encoder is opened with
+        self._begun, self._over = threading.Event(), threading.Event()
+        self._error: AppError | None = None
+        monkeypatch.setattr(frame_encoder_module, "_plan", self._open)
+
+    def feed(self, switch: TapSwitch) -> None:
+        """Frame 0 waits for the encoder, 1 to 4 in the places that there are, and 5 finds none."""
+        switch.frame(frame(0))
+        assert self._begun.wait(PATIENCE_S)
+        for index in range(1, 6):
+            switch.frame(frame(index))
+
+    def go_on(self) -> None:
+        self._over.set()
+
+    def fail(self, error: AppError) -> None:
+        self._error = error
+        self._over.set()
+
+    def _open(self, *about: Any) -> EncoderPlan:
+        if not self._begun.is_set():
+            self._begun.set()
+            assert self._over.wait(PATIENCE_S)
+            if self._error is not None:
+                raise self._error
+        return self._plan(*about)
+
+
+def test_who_leaves_gets_what_was_taken_before_and_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    opening, first, second, switch = Opening(monkeypatch), Heard(), Heard(), TapSwitch()
+    switch.lead_to(first)
+    opening.feed(switch)
+    switch.leave(first)
+    switch.lead_to(second)
+    switch.frame(frame(6))
+    second.wait(lambda heard: 6 in heard.packets)
+    assert first.feeds == 1
+    opening.go_on()
+    first.wait(lambda heard: heard.feeds == 0)
+    switch.frame(frame(7))
+    second.wait(lambda heard: 7 in heard.packets)
+    assert (first.packets, first.missing) == ([*range(5)], [5])
+    assert second.said == ["begin", "packet", "packet"]
+    switch.leave(second)
+    second.wait(lambda heard: heard.feeds == 0)
+
+
+def test_who_leaves_others_gets_what_was_taken_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    opening, first, second, switch = Opening(monkeypatch), Heard(), Heard(), TapSwitch()
+    switch.lead_to(first)
+    switch.lead_to(second)
+    opening.feed(switch)
+    switch.leave(first)
+    switch.frame(frame(6))
+    opening.go_on()
+    second.wait(lambda heard: 4 in heard.packets)
+    switch.frame(frame(7))
+    second.wait(lambda heard: 7 in heard.packets)
+    assert (first.packets, first.missing, first.feeds) == ([*range(5)], [5], 0)
+    assert (second.packets, second.missing) == ([*range(5), 7], [5, 6])
+    switch.leave(second)
+    second.wait(lambda heard: heard.feeds == 0)
+
+
+def test_all_that_an_encoder_loses_when_it_fails_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    opening, first, second, switch = Opening(monkeypatch), Heard(), Heard(), TapSwitch()
+    switch.lead_to(first)
+    switch.lead_to(second)
+    opening.feed(switch)
+    switch.leave(first)
+    opening.fail(AppError("No encoder opens."))
+    second.wait(lambda heard: bool(heard.errors))
+    assert (sorted(first.missing), first.feeds) == ([*range(6)], 0)
+    assert sorted(second.missing) == [*range(6)]
+    switch.leave(second)
+    assert second.feeds == 0
+
+
+def test_a_recording_that_ends_while_its_encoder_opens_has_its_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, switch, reports = Opening(monkeypatch), TapSwitch(), list[RecorderReport]()
+    errors: list[AppError] = []
+    recorder = Recorder(RecorderPlan("cam", tmp_path, min_free=0), reports.append)
+    recording = SourceRecording(recorder, errors.append, Fraction(25))
+    switch.lead_to(recording)
+    opening.feed(switch)
+    switch.leave(recording)
+    opening.go_on()
+    assert recording.close(PATIENCE_S)
+    assert recording.dropped == 1
+    assert [numbers(report.path) for report in reports if isinstance(report, FileFinished)] == [[*range(5)]]
+    assert errors == []
+
+
+def test_an_encoder_that_takes_too_long_to_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame_encoder_module, "_END_S", 0.0)
+    opening, heard, switch = Opening(monkeypatch), Heard(), TapSwitch()
+    switch.lead_to(heard)
+    opening.feed(switch)
+    switch.ended()
+    switch.frame(frame(6))
+    heard.wait(lambda heard: 6 in heard.packets)
+    opening.go_on()
+    heard.wait(lambda heard: 4 in heard.missing)
+    switch.frame(frame(7))
+    heard.wait(lambda heard: 7 in heard.packets)
+    assert heard.said == ["ended", "begin", "packet", "packet"]
+    assert sorted(heard.missing) == [*range(6)]
+    switch.leave(heard)
+    heard.wait(lambda heard: heard.feeds == 0)
 
 
 def numbers(path: Path) -> list[int]:

@@ -55,12 +55,12 @@ class Arrivals:
         number = self._text.number(image)
         return (0, self._stream * EACH + number) if number >= 0 else (-1, -1)
 
-    def encode(self, encoder: FrameEncoder, captured_ns: int, make: ImageMaker) -> None:
+    def encode(self, encoder: FrameEncoder, captured_ns: int, make: ImageMaker) -> bool:
         """As ``FrameEncoder.frame``."""
-        before = encoder.dropped
-        self._encode(encoder, captured_ns, make)
-        if encoder.dropped > before:
+        taken = self._encode(encoder, captured_ns, make)
+        if not taken:
             self._dropped.write(f"{captured_ns}\n")
+        return taken
 
 
 def main() -> int:
@@ -83,8 +83,8 @@ def main() -> int:
         return program.main()
 
 
-def _encode(encoder: FrameEncoder, arrivals: Arrivals, captured_ns: int, make: ImageMaker) -> None:
-    arrivals.encode(encoder, captured_ns, make)
+def _encode(encoder: FrameEncoder, arrivals: Arrivals, captured_ns: int, make: ImageMaker) -> bool:
+    return arrivals.encode(encoder, captured_ns, make)
 
 
 if __name__ == "__main__":

@@ -59,3 +59,11 @@ class MediaSink(Protocol):
     def ended(self) -> None:
         """Ends the packets, until another ``begin``."""
         ...
+
+
+class FrameSink(MediaSink, Protocol):
+    """Takes what frames become."""
+
+    def lost(self, captured_ns: int) -> None:
+        """Hears that the frame captured then becomes no packet."""
+        ...

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from app.core.errors import AppError
-from app.core.media.packets import MediaSink
+from app.core.media.packets import FrameSink
 from app.core.recording.frame_encoder import FrameEncoder, ImageMaker
 
 _TRY_AGAIN_S = 10.0
@@ -20,35 +20,36 @@ class EncodedFrames:
         sink: Takes the packets, on the encoder's thread.
         on_failure: Told when frames cannot be encoded, on the encoder's thread.
         fps: Frames a second that are expected; None for unknown.
+
+    Attributes:
+        taken_ns: When the last frame that was taken was captured; 0 before the first.
     """
 
-    def __init__(self, sink: MediaSink, on_failure: Callable[[AppError], None], fps: Fraction | None) -> None:
+    def __init__(self, sink: FrameSink, on_failure: Callable[[AppError], None], fps: Fraction | None) -> None:
         self._sink = sink
         self._on_failure = on_failure
         self._fps = fps
         self._encoder: FrameEncoder | None = None
         self._before: FrameEncoder | None = None
         self._failed_s: float | None = None
-        self._dropped_before = 0
-
-    @property
-    def dropped(self) -> int:
-        """Frames for which the encoder was too slow, or that came while it failed."""
-        return self._dropped_before + (self._encoder.dropped if self._encoder is not None else 0)
+        self.taken_ns = 0
 
     @property
     def encoder(self) -> str:
         """FFmpeg's name of the encoder in use; "" while there is none."""
         return self._encoder.encoder if self._encoder is not None else ""
 
-    def image(self, captured_ns: int, make: ImageMaker) -> None:
-        """Takes a frame that is made on the encoder's thread, as of ``FrameEncoder.frame``."""
+    def image(self, captured_ns: int, make: ImageMaker) -> bool:
+        """Takes a frame that is made on the encoder's thread, where there is a place; as ``FrameEncoder.frame``."""
         if self._failed_s is not None and time.monotonic() - self._failed_s >= _TRY_AGAIN_S:
             self.end()
         if self._encoder is None:
             self._failed_s = None
             self._encoder, self._before = FrameEncoder(self._sink, self._fps, self._failed, self._before), None
-        self._encoder.frame(captured_ns, make)
+        taken = self._encoder.frame(captured_ns, make)
+        if taken:
+            self.taken_ns = captured_ns
+        return taken
 
     def end(self) -> FrameEncoder | None:
         """No frame comes for now; returns at once.
@@ -58,10 +59,14 @@ class EncodedFrames:
         """
         encoder, self._encoder = self._encoder, None
         if encoder is not None:
-            self._dropped_before += encoder.dropped
             self._before = encoder
             encoder.close()
         return encoder
+
+    def join(self, deadline_s: float) -> bool:
+        """Ends, and waits until all is encoded; True when that was so within ``deadline_s``."""
+        self.end()
+        return self._before is None or self._before.worker.join(deadline_s)
 
     def _failed(self, error: AppError) -> None:
         self._failed_s = time.monotonic()

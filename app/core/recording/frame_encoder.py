@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 import av
@@ -19,7 +19,7 @@ from av.video.reformatter import VideoReformatter
 from app.core.channels import Channel, Closed
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
-from app.core.media.packets import VIDEO, MediaFormat, MediaPacket, MediaSink
+from app.core.media.packets import VIDEO, FrameSink, MediaFormat, MediaPacket
 from app.core.muxing.encoder import EncoderPlan, plan_encoder, to_video_frame
 from app.core.muxing.stream_facts import ColourTags, StreamFacts
 from app.core.muxing.video_options import MP4, VideoOptions
@@ -46,19 +46,19 @@ class FrameEncoder:
     """Encodes frames of one live source with the best encoder of this computer.
 
     Args:
-        sink: Takes the packets, on the encoder's thread.
+        sink: Takes the packets, on the encoder's thread. It hears of each frame that was taken, as a packet or as one
+            that is lost, and of the end once, whatever happens.
         fps: Frames a second that are expected; None for unknown.
         on_failure: Told once, on the encoder's thread, when no frame can be encoded any more.
         after: The encoder before, whose last packets come first.
 
     Attributes:
-        dropped: Frames that found no place, and frames after a failure.
         encoder: FFmpeg's name of the encoder; "" before the first frame.
     """
 
     def __init__(
         self,
-        sink: MediaSink,
+        sink: FrameSink,
         fps: Fraction | None,
         on_failure: Callable[[AppError], None],
         after: FrameEncoder | None = None,
@@ -69,58 +69,83 @@ class FrameEncoder:
         self._on_failure = on_failure
         self._frames = Channel[tuple[int, ImageMaker]](_WAITING)
         self._track: _Track | None = None
-        self.dropped = 0
+        self._under_way: list[int] = []
+        self._passing = threading.Lock()
+        self._is_over = False
         self.encoder = ""
         self.worker = Worker("record-encode", self._run, self._fail)
         self.worker.start()
 
-    def frame(self, captured_ns: int, make: ImageMaker) -> None:
+    def frame(self, captured_ns: int, make: ImageMaker) -> bool:
         """Takes a frame; returns at once.
 
         Args:
             captured_ns: As of ``Frame``.
             make: Returns the image, UInt8[H, W, 3], on the encoder's thread.
+
+        Returns:
+            Whether there was a place for it, as there is none after a failure.
         """
         try:
-            taken = self._frames.put((captured_ns, make), timeout=0)
+            return self._frames.put((captured_ns, make), timeout=0)
         except (Closed, AppError):
-            taken = False
-        self.dropped += not taken
+            return False
 
     def close(self) -> None:
         """Encodes what waits, and ends; returns at once."""
         self._frames.close()
 
+    def cut_off(self) -> None:
+        """Passes nothing more on, however long it still takes; any thread."""
+        with self._passing:
+            if not self._is_over:
+                self._is_over = True
+                self._sink.ended()
+
     def _run(self, _stopping: threading.Event) -> None:
         if self._after is not None:
-            self._after.worker.join(_END_S)
+            if not self._after.worker.join(_END_S):
+                self._after.cut_off()
             self._after = None
         for captured_ns, make in self._frames:
+            self._under_way.append(captured_ns)
             image = make()
             if self._track is None or not self._track.fits(image):
-                self._end()
+                self._flush()
                 self._track = _Track(image, self._fps)
                 self.encoder = self._track.plan.name
-            for packet in self._track.encode(image, captured_ns):
-                if self._track.media is not None and not self._track.told:
-                    self._track.told = True
-                    self._sink.begin(self._track.media)
-                self._sink.packet(packet)
+            self._pass(self._track, self._track.encode(image, captured_ns))
+        self._flush()
         self._end()
 
-    def _end(self) -> None:
+    def _flush(self) -> None:
         if self._track is not None:
-            for packet in self._track.flush():
+            self._pass(self._track, self._track.flush())
+
+    def _pass(self, track: _Track, packets: Iterable[MediaPacket]) -> None:
+        with self._passing:
+            if self._is_over:
+                return
+            for packet in packets:
+                if track.media is not None and not track.told:
+                    track.told = True
+                    self._sink.begin(track.media)
                 self._sink.packet(packet)
-            self._track = None
-            self._sink.ended()
+                self._under_way.remove(packet.arrived_ns)
+
+    def _end(self) -> None:
+        for captured_ns in self._under_way:
+            self._sink.lost(captured_ns)
+        self.cut_off()
 
     def _fail(self, error: BaseException) -> None:
         if not isinstance(error, AppError):
             log.error("encoding for a recording failed", exc_info=error)
             error = AppError("The video encoder failed.", "The view goes on without the recording.")
         self._frames.fail(error)
-        self._sink.ended()
+        while len(self._frames):
+            self._under_way.append(self._frames.get()[0])
+        self._end()
         self._on_failure(error)
 
 

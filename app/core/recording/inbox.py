@@ -29,7 +29,8 @@ class Inbox:
         max_waiting: Bytes of packets.
 
     Attributes:
-        dropped: Frames that found no room. After one, all up to the next key frame are dropped: none could be decoded.
+        dropped: Frames that found no room, here or before. After one that finds none here, all up to the next key frame
+            are dropped: none could be decoded.
     """
 
     def __init__(self, max_waiting: int = MAX_WAITING) -> None:
@@ -51,6 +52,11 @@ class Inbox:
                 return
             self._waiting += len(packet.content)
             self._add(packet)
+
+    def count_dropped(self) -> None:
+        """Counts a frame that was dropped before it was a packet."""
+        with self._changed:
+            self.dropped += 1
 
     def put(self, item: MediaFormat | End | Callable[[], None]) -> None:
         """Takes something that is not a packet."""

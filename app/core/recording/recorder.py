@@ -33,7 +33,7 @@ _LOOK_NS = _S
 
 
 class Recorder:
-    """A ``MediaSink`` that keeps what it is given.
+    """A ``FrameSink`` that keeps what it is given.
 
     Args:
         plan: What to write, and where.
@@ -64,7 +64,7 @@ class Recorder:
 
     @property
     def dropped(self) -> int:
-        """Frames that came faster than they could be written."""
+        """Frames that are missing, because encoder or disk were too slow for them, or failed."""
         return self._inbox.dropped
 
     @property
@@ -82,6 +82,10 @@ class Recorder:
     def packet(self, packet: MediaPacket) -> None:
         """See ``MediaSink``."""
         self._inbox.put_packet(packet)
+
+    def lost(self, _captured_ns: int) -> None:
+        """See ``FrameSink``."""
+        self._inbox.count_dropped()
 
     def ended(self) -> None:
         """See ``MediaSink``."""

@@ -5,6 +5,7 @@ A ``SourceTap``, called on the threads of the source; it passes everything on at
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -35,12 +36,13 @@ class SourceRecording:
         self.fps = fps
         self.failed = on_failure
         self._frames = EncodedFrames(recorder, on_failure, fps)
-        self._missed = 0
+        self._feeds = 0
+        self._feeds_changed = threading.Condition()
 
     @property
     def dropped(self) -> int:
-        """Frames that are missing in the recording, because encoder or disk were too slow for them."""
-        return self.recorder.dropped + self._frames.dropped + self._missed
+        """Frames that are missing in the recording, because encoder or disk were too slow for them, or failed."""
+        return self.recorder.dropped
 
     @property
     def encoder(self) -> str:
@@ -61,11 +63,23 @@ class SourceRecording:
 
     def image(self, captured_ns: int, make: ImageMaker) -> None:
         """Takes a frame that is made on the encoder's thread, as of ``FrameEncoder.frame``."""
-        self._frames.image(captured_ns, make)
+        if not self._frames.image(captured_ns, make):
+            self.lost(captured_ns)
 
-    def missed(self, frames: int) -> None:
-        """Counts frames that somebody else, who encodes for it, had to drop."""
-        self._missed += frames
+    def lost(self, captured_ns: int) -> None:
+        """See ``FrameSink``."""
+        self.recorder.lost(captured_ns)
+
+    def joined(self) -> None:
+        """See ``FedRecording``."""
+        with self._feeds_changed:
+            self._feeds += 1
+
+    def left(self) -> None:
+        """See ``FedRecording``."""
+        with self._feeds_changed:
+            self._feeds -= 1
+            self._feeds_changed.notify_all()
 
     def ended(self) -> None:
         """See ``MediaSink``."""
@@ -73,9 +87,12 @@ class SourceRecording:
             self.recorder.ended()
 
     def close(self, deadline_s: float) -> bool:
-        """Finishes all files; True when that was done within ``deadline_s``. The source must have ended."""
-        encoder = self._frames.end()
-        if encoder is not None:
-            encoder.worker.join(deadline_s)
+        """Finishes all files; True when that was done within ``deadline_s``, and all that was taken is in them.
+
+        The source must have ended, or have been left.
+        """
+        complete = self._frames.join(deadline_s)
+        with self._feeds_changed:
+            complete &= self._feeds_changed.wait_for(lambda: not self._feeds, deadline_s)
         self.recorder.close()
-        return not join_all([self.recorder.worker], deadline_s)
+        return not join_all([self.recorder.worker], deadline_s) and complete

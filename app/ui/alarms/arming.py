@@ -159,8 +159,10 @@ class Arming(QObject):
         self.changed.emit()
 
     def _lead_tap(self) -> None:
-        self._tap = self._controller.tap
+        before, self._tap = self._tap, self._controller.tap
         if self._source is not None and self._source.tap is not None:
+            if before is not None:
+                before.leave(self._source.tap)
             self._tap.lead_to(self._source.tap)
 
     def _taken(self) -> tuple[ArmedSource | None, Delivery | None]:

@@ -130,7 +130,11 @@ def install(folder: Path, name: str) -> Path:
     """A program that notes what it was given; where."""
     noted = folder / f"{name}.json"
     program = folder / name
-    program.write_text(f"#!{sys.executable}\nimport json,sys; json.dump(sys.argv[1:], open({str(noted)!r}, 'w'))\n")
+    new = f"{noted}.new"  # it is there when it is whole
+    program.write_text(
+        f"#!{sys.executable}\nimport json, os, pathlib, sys\n"
+        f"pathlib.Path({new!r}).write_text(json.dumps(sys.argv[1:])); os.replace({new!r}, {str(noted)!r})\n"
+    )
     program.chmod(0o755)
     return noted
 
@@ -155,7 +159,7 @@ def test_a_person_gets_a_clip_that_begins_before_a_picture_a_notification_and_a_
     events = place.table.window.events.panel
     place.wait(lambda: {index.data(EVENT).label for index in rows_of(events)} == {"person", "car"})
     place.room.somebody = False
-    place.wait(lambda: bool(place.files("mp4")) and command.exists() and sound.exists())
+    place.wait(lambda: bool(place.files("mp4")) and all(noted.exists() for noted in (command, sound, notice)))
     (clip,), (picture,) = place.files("mp4"), place.files("jpg")
     arguments = json.loads(notice.read_text())
     assert f"--icon={picture}" in arguments
