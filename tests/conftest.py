@@ -7,6 +7,7 @@ import gc
 import itertools
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -47,6 +48,16 @@ def _no_collection_on_other_threads() -> Iterator[None]:
         yield
     gc.unfreeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupted_as_in_a_terminal() -> Iterator[None]:
+    """What a script starts with ``&`` ignores SIGINT, and so does all that it starts; tests send it."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -189,7 +189,7 @@ def _give(given: Answer, options: argparse.Namespace, console: Console) -> None:
     """Writes the files asked for, then says the answer."""
     from app.core.events.answer import content_sha256
 
-    needs_hashes = any(wish is not None for wish in (options.json, options.sqlite, options.case))
+    needs_hashes = any(file is not None for file in (options.json, options.sqlite, options.case))
     hashes = [content_sha256(source.path) for source in given.sources] if needs_hashes else []
     _write_files(given, options, hashes)
     if options.csv == "-":

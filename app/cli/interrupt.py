@@ -28,7 +28,8 @@ _END_S = 5.0
 def cancel_on_interrupt(cancel: Callable[[], None], *, terminate: bool = False) -> Iterator[None]:
     """Has SIGINT call ``cancel``, while inside, instead of raising in the middle of whatever runs.
 
-    An exception out of a wait would leave threads inside native code behind, which then crash or hang the exit.
+    An exception out of a wait would leave threads inside native code behind, which then crash or hang the exit. Where
+    SIGINT is ignored, it stays so.
 
     Args:
         cancel: Called on ``ssdv-signals``; returns at once.

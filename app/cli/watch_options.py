@@ -180,6 +180,8 @@ def actions_of(options: argparse.Namespace) -> list[Action]:
     Raises:
         UsageError: A program, address or placeholder cannot be used.
     """
+    if options.clips is None and "{clip}" in (options.run or ""):
+        raise UsageError("There are no clips for the program of --run.", "Give --clips DIR, or leave out {clip}.")
     from app.core.alarms.ways import AlarmWays, actions_of_ways
 
     given = {

@@ -13,13 +13,16 @@ from types import FrameType
 def signals_written_to(place: socket.socket, numbers: Iterable[signal.Signals]) -> Iterator[None]:
     """While inside, these signals do nothing but write their numbers to ``place``, a byte each.
 
+    Those that are ignored stay so: whoever started the program (``nohup``, a script with ``&``) wants it to go on.
+
     Args:
         place: Is written to by Python, without waiting. Signals that are handled elsewhere write there, too.
         numbers: Which signals.
     """
+    ours = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     place.setblocking(False)
     wakeup = signal.set_wakeup_fd(place.fileno(), warn_on_full_buffer=False)
-    before = {number: signal.signal(number, _leave_it_to_the_reader) for number in numbers}
+    before = {number: signal.signal(number, _leave_it_to_the_reader) for number in ours}
     try:
         yield
     finally:

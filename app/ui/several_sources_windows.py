@@ -23,8 +23,8 @@ class SeveralSourcesWindows(QObject):
     """Makes the window when it is first asked for.
 
     Args:
-        services: As of ``GridWindow``.
-        list_cameras: As of ``CameraMenu``.
+        services: As for ``GridWindow``.
+        list_cameras: As for ``CameraMenu``.
         parent: Owns this object.
     """
 

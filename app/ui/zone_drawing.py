@@ -17,7 +17,7 @@ class ZoneDrawing(QObject):
     """Begins and ends with the action.
 
     Args:
-        services: As of ``ZoneEditor``.
+        services: As for ``ZoneEditor``.
         stage: Shows the frame.
         split: Opens and closes what is beside it.
         side: What that is.

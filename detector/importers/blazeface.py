@@ -18,7 +18,7 @@ _GRIDS = {  # input side: (stride, boxes in a cell) of each map
 
 
 def blazeface_anchors(size: tuple[int, int], count: int) -> Floats | None:
-    """Float32[count, 4] as (cx, cy, w, h), fractions; None where no published network has so many for this input.
+    """Float32[count, 4] as (cx, cy, w, h), fractions; None where no published network has that many for this input.
 
     Args:
         size: (height, width) of the input, pixels.

@@ -169,7 +169,7 @@ def _told_boxes(net: CaffeNet, sources: tuple[str, ...], usual: SSDConfig, sourc
 
 
 def _choose_boxes(told: SSDConfig | None, side: int, classes: int, overrides: Overrides) -> Choice[SSDConfig]:
-    """The user's, else the file's own, else what is usual for so many classes."""
+    """The user's, else the file's own, else what is usual for that many classes."""
     if told is None or overrides.priors is not None:
         priors = choose_priors(classes, overrides)
         chosen, notes = CAFFE_CONFIGS[side, priors.value], priors.notes

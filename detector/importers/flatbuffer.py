@@ -34,7 +34,7 @@ class Buffer:
     values_left: int = MAX_VALUES
 
     def number(self, kind: str, place: int) -> int:
-        """Reads a whole number; ``kind`` as of ``struct``."""
+        """Reads a whole number; ``kind`` as for ``struct``."""
         self.values_left -= 1
         if self.values_left < 0:
             raise FlatError(f"it has more than {MAX_VALUES} values")

@@ -92,7 +92,7 @@ def packed_labels(path: Path) -> tuple[str, ...]:
 
 
 def _fitting(names: Sequence[str], classes: int) -> tuple[str, ...] | None:
-    """``names`` for so many classes, each once; a background before them is left out. None where they do not fit."""
+    """``names`` for that many classes, each once; a background before them is left out. None where they do not fit."""
     if len(names) == classes + 1 and names[0].strip().lower() in _NOTHING:
         names = names[1:]
     if len(names) != classes or not 1 <= classes <= MAX_LABELS:

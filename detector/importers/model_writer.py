@@ -18,7 +18,7 @@ class WrittenModel:
 
     Attributes:
         path: The new ``.safetensors`` file or IR folder.
-        notes: As of ``Imported``.
+        notes: As for ``Imported``.
     """
 
     path: Path
@@ -31,7 +31,7 @@ class RecognisedModel:
 
     Attributes:
         spec: The model; its name is not settled.
-        notes: As of ``Imported``.
+        notes: As for ``Imported``.
     """
 
     spec: ModelSpec

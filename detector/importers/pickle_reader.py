@@ -43,7 +43,7 @@ def read_pickle(stream: BinaryIO, stand_in: StandIn, persistent: Callable[[Any],
 
 
 class _Bounded:
-    """A stream that ends after so many bytes."""
+    """A stream that ends after that many bytes."""
 
     def __init__(self, stream: BinaryIO, longest: int) -> None:
         self._stream, self._left = stream, longest

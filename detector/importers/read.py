@@ -28,7 +28,7 @@ _BESIDE = re.compile(r"[a-z_]*(loss|criterion|metric)[a-z_]*\d*\.", re.IGNORECAS
 """Modules that Lightning keeps with the network, as they belong to the same class."""
 _ENCRYPTED = 1  # of a zip member's flags
 _REPEATED, _ANYWAY = 4, 16 * 2**20
-"""A file's tensors may claim so many times its bytes, and a small file's so many bytes: shared weights, and views."""
+"""A file's tensors may claim this many times its bytes, and a small file's this many bytes: weights are shared."""
 
 
 def read_checkpoint(path: Path) -> Arrays:

@@ -53,7 +53,7 @@ _TYPES: dict[int, Any] = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 10: "u1", 19: 
 """numpy's name of each type of tensor that weights have; of others only operators know."""
 _MOST_VALUES, _MOST_NODES = 3_000_000, 100_000  # some published SSDs suppress class by class, in nodes of their own
 _MOST_ELEMENTS = 2**28
-_REPEATED, _ANYWAY = 4, 16 * 2**20  # a file's constants may come to so many times its bytes, and to so many bytes
+_REPEATED, _ANYWAY = 4, 16 * 2**20  # a file's constants may come to this many times its bytes, and to this many bytes
 
 OPERATORS = frozenset(
     (

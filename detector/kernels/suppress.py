@@ -77,7 +77,7 @@ def suppressed(
         boxes_xyxy: Float32[B, K, 4], contiguous, best first.
         class_id: Int32[B, K], contiguous.
         used: Int32[B], how many of the boxes of each image.
-        limit: As of ``suppress_by_rounds``.
+        limit: As for ``suppress_by_rounds``.
         top_k: Likewise.
 
     Returns:

@@ -74,7 +74,7 @@ class Separable(nn.Module):
         before: Channels in.
         after: Channels out.
         stride: Of the 3x3 part.
-        same: As of ``Conv``.
+        same: As for ``Conv``.
         activation: After the 3x3 part.
         final: After the 1x1 part.
     """

@@ -78,7 +78,7 @@ class InvertedResidual(nn.Module):
         expanded: Channels between; as many as come in: no expansion layer.
         after: Channels out.
         stride: Of the filter.
-        same: Of the filter, as of ``Conv``.
+        same: Of the filter, as for ``Conv``.
     """
 
     def __init__(self, before: int, expanded: int, after: int, *, stride: int, same: bool = False) -> None:

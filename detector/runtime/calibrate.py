@@ -31,7 +31,7 @@ from detector.spec import Int8, ModelSpec
 MOST = 240
 """More images than this change little."""
 HELD_OUT = 3
-"""One in so many images is compared on."""
+"""One image in this many is compared on."""
 
 OnStep = Callable[[str, int, int], object]
 """Told the stage ("calibrate", "compare"), steps done and steps in all."""

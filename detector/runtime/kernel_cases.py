@@ -42,7 +42,7 @@ class Trial:
         ours: The kernel.
         plain: Does the same.
         small: (form) -> its answers on odd sizes and broken numbers, one by one.
-        large: (form, frames) -> queues what so many frames of SSD300 need.
+        large: (form, frames) -> queues what that many frames of SSD300 need.
         off: How far the answers may be apart, relative and absolute.
     """
 

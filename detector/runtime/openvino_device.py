@@ -30,7 +30,7 @@ class OpenVinoDeviceDetector(OpenVinoDetector):
         device: "gpu", "gpu.N" or "npu".
         asked: Number format; see ``device_precision``.
         cache_dir: Where what the device's compiler made is kept, which can take a minute; None for nowhere.
-        for_batches: As of ``OpenVinoDetector``.
+        for_batches: As for ``OpenVinoDetector``.
 
     Raises:
         DetectorError: The device cannot be used, or does not answer as the model's file says.

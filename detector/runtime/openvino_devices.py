@@ -106,7 +106,7 @@ def device_precision(asked: str, native: Set[str], has_ranges: bool) -> tuple[st
 
     Args:
         asked: One of ``PRECISIONS``; "auto" is fp16, which such devices are made for.
-        native: As of ``capabilities``.
+        native: As for ``capabilities``.
         has_ranges: The model's file holds what int8 needs.
     """
     usual = "fp16" if "FP16" in native else "fp32"

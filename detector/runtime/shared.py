@@ -64,19 +64,19 @@ class SharedDetectors(Generic[Key]):
 class _Home:
     """A detector and its thread."""
 
-    def __init__(self, opens: Callable[[], Detector]) -> None:
+    def __init__(self, factory: Callable[[], Detector]) -> None:
         self.users = 0
         self._thread = ThreadPoolExecutor(1, THREAD)
-        self.detector: Future[Detector] = self._thread.submit(opens)
+        self.detector: Future[Detector] = self._thread.submit(factory)
 
-    def ask(self, does: Callable[..., Result], *arguments: Any) -> Result:
-        """Returns what ``does`` returns on the detector's thread, when its turn has come.
+    def ask(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Returns what ``work`` returns on the detector's thread, when its turn has come.
 
         Raises:
             DetectorError: The program ends, and starts nothing more.
         """
         try:
-            asked = self._thread.submit(does, *arguments)
+            asked = self._thread.submit(work, *arguments)
         except RuntimeError as error:
             raise DetectorError("The program ends.") from error
         return asked.result()

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 
@@ -17,7 +18,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from app.core.alarms.actions import AlarmError, PostAction
-from app.core.alarms.message import READY, AlarmMessage
+from app.core.alarms.message import BEGAN, CLIP, ENDED, NO_CLIP, READY, AlarmMessage
 from app.core.alarms.mqtt import MqttAction
 from app.core.alarms.rules import Rule
 from app.core.watching.event_data import ready_message
@@ -63,6 +64,7 @@ def test_before_anything_happens_the_broker_knows_that_nothing_does() -> None:
     assert [told[0], told[2]] == [("state", b"OFF", True), ("state", b"ON", True)]
     assert [topic for topic, _, _ in told] == ["state", "event", "state"]
     assert not PostAction("http://127.0.0.1/").wants(message(READY))
+    assert [action.wants(message(moment)) for moment in (READY, BEGAN, ENDED, CLIP, NO_CLIP)] == [True] * 4 + [False]
 
 
 def test_names_that_ascii_cannot_tell_apart_have_topics_of_their_own() -> None:
@@ -74,6 +76,40 @@ def test_names_that_ascii_cannot_tell_apart_have_topics_of_their_own() -> None:
     assert len(topics) == len(names)
     assert all(topic.isascii() and len(topic) < 100 for topic in topics)
     assert "home/cams/door/person_in_x/state" in topics
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("rtsp://cam/live/1", "rtsp://cam/live-1", "rtsp://cam/live.1", "rtsp cam live 1"),
+        ("door 1", "door_1", "door-1", "door  1", "door 1 ", "door. 1"),
+        ("***", "_", ""),
+    ],
+)
+def test_names_that_signs_alone_tell_apart_have_topics_of_their_own(names: tuple[str, ...]) -> None:
+    with MqttBroker() as broker:
+        action = action_for(broker.port)
+        for name in names:
+            action.send(replace(message(READY, rule=name), source=name))
+    configs = [json.loads(content) for topic, content, _ in broker.published if topic.startswith("homeassistant/")]
+    assert len({config["unique_id"] for config in configs}) == len(names)
+    assert len({config["device"]["identifiers"][0] for config in configs}) == len(names)
+    levels = [config["state_topic"].removeprefix("home/cams/").split("/") for config in configs]
+    assert len({level[0] for level in levels}) == len({level[1] for level in levels}) == len(names)
+
+
+@pytest.mark.parametrize("name", ["Person or dog in Front Door 2", "camera HD Pro Webcam C920", "no person"])
+def test_names_of_plain_words_are_topics_as_they_are(name: str) -> None:
+    with MqttBroker() as broker:
+        action_for(broker.port).send(message(READY, rule=name))
+    assert broker.published[-1][0] == f"home/cams/door/{name.lower().replace(' ', '_')}/state"
+
+
+def test_a_password_may_be_written_as_it_is() -> None:
+    with MqttBroker() as broker:
+        MqttAction(f"mqtt://jane:{SECRET}/#@127.0.0.1:{broker.port}/home/cams%402").send(message(READY))
+    assert f"{SECRET}/#".encode() in broker.logins[0]
+    assert broker.published[-1][0] == "home/cams@2/door/person_in_door/state"
 
 
 @pytest.mark.parametrize(("answer", "may_try_again"), [(3, True), (4, False), (5, False)])

@@ -157,3 +157,9 @@ def test_what_goes_on_at_the_end_is_over() -> None:
     book.seen(0.0, [sighting(1)])
     assert sorted(signal.event.end_s for signal in book.close(7.0)) == [0.0, 7.0]
     assert book.close(8.0) == []
+
+
+def test_an_event_that_had_to_wait_for_its_turn_starts_with_that() -> None:
+    book = RuleBook([Rule("seen", every_s=300)])
+    frames = [(float(t), [sighting(1)] if t < 5 else [sighting(2)] if t > 10 else []) for t in range(400)]
+    assert [each[2:3] for each in told(book, frames) if each[0] == "began"] == [(0.0,), (300.0,)]

@@ -50,6 +50,19 @@ def test_what_was_sent_before_the_end_is_heard() -> None:
     assert cancelled.is_set()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_ignored_stays_ignored(number: int) -> None:
+    cancelled = threading.Event()
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with cancel_on_interrupt(cancelled.set, terminate=True):
+            signal.raise_signal(number)
+            assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+    assert not cancelled.is_set()  # what was sent inside has been heard by now
+
+
 def test_sigterm_is_left_alone_unless_asked_for() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with cancel_on_interrupt(lambda: None):

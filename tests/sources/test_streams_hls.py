@@ -219,6 +219,16 @@ def test_what_a_server_refuses_while_a_stream_goes_on_is_as_it_was_or_empty() ->
             files.close()
 
 
+def test_a_server_that_is_gone_in_the_midst_of_a_stream_is_an_error_once() -> None:
+    with Site({"/a.m3u8": playlist(names(0))}) as site:
+        files = RemoteFiles(Certificates(), 10, 10)
+        start = files.begin(site.url("/a.m3u8"))
+    with pytest.raises(OSError):  # noqa: PT011 - the system's words for it differ
+        files.open(site.url("/0.ts"), 0, {})
+    assert files.open(start.url + "?again", 0, {}).read(1000) == b""
+    files.close()
+
+
 def test_addresses_are_taken_as_people_paste_them() -> None:
     with Site({"/gro%C3%9F%20a.m3u8": playlist(["0%20b.ts"]), "/0%20b.ts": segment(0)}) as site:
         for path in ("/groß a.m3u8", "/gro%C3%9F%20a.m3u8#live", "/gro%C3%9F a.m3u8?size=a b"):

@@ -47,7 +47,8 @@ def seen_events(rule: Rule, frames: Sequence[Frame], cuts: Sequence[float] = ())
             told.append(("ended", time_s, start, last))
             start = None
         if stays and start is None and (not told or time_s - began >= rule.every_s):
-            start, began, last = min(stays), time_s, time_s
+            earliest = max(min(stays), min(began + rule.every_s, time_s)) if told else min(stays)
+            start, began, last = earliest, time_s, time_s
             told.append(("began", time_s, start, last))
         elif stays and start is not None:
             last = time_s

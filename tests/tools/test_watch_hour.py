@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tools.watch_hour.evidence import Line, Looked, connections, runs, told_of
+from tools.watch_hour.losses import unfound, untold
 from tools.watch_hour.picture import APPEARANCES_S, PERIOD_S, camera_and_index, code_of, is_there
 from tools.watch_hour.resources import Usage, growth
+from tools.watch_hour.script import Step, Trouble, play
 
 
 def test_frames_say_which_they_are_and_something_comes_and_goes() -> None:
@@ -27,6 +31,36 @@ def test_an_event_after_a_short_loss_is_of_the_run_that_followed() -> None:
     lines = [Line(at_s, {"id": number}) for number, at_s in enumerate([0.15, 0.85, 5.0])]
     told = told_of([before, after, late], lines, 1.0)
     assert told == {before: lines[:1], after: lines[1:2], late: []}
+
+
+def frames(first_s: float, last_s: float) -> list[Looked]:
+    return [Looked(round(10 * at_s), at_s, False) for at_s in np.arange(first_s, last_s, 0.1)]
+
+
+def test_a_camera_that_is_not_found_again_is_named() -> None:
+    unplugged = Trouble("unplugged", 0, 14.0, 17.0)
+    assert unfound([*frames(10, 14), *frames(18, 60)], [unplugged], 10.0, 60.0) == []
+    assert len(unfound([*frames(10, 14), *frames(18, 60)], [], 10.0, 60.0)) == 1
+    assert len(unfound(frames(10, 14), [unplugged], 10.0, 60.0)) == 1
+    assert len(unfound([*frames(10, 14), *frames(18, 30), *frames(40, 60)], [unplugged], 10.0, 60.0)) == 1
+    assert len(unfound([], [unplugged], 10.0, 60.0)) == 1
+
+
+def test_a_loss_is_told_once_and_so_is_its_end() -> None:
+    unplugged = Trouble("unplugged", 0, 14.0, 17.0)
+    began, ended = (Line(at_s, {"type": kind, "id": 3}) for at_s, kind in ((16.0, "began"), (18.0, "ended")))
+    assert untold([began, ended], [unplugged], 1) == []
+    assert untold([], [unplugged], 0) == []
+    for lines in ([], [began], [began, ended, began, ended]):
+        assert len(untold(lines, [unplugged], 1)) == 1
+
+
+def test_troubles_are_known_by_when_they_began_and_ended() -> None:
+    steps = [Step(0.0, "frozen", lambda: None, 0), Step(0.0, "another size", lambda: None, 0)]
+    steps += [Step(0.0, "frozen", lambda: None, 1), Step(0.0, "frozen", lambda: None, 0, is_end=True)]
+    happened = play(steps, 0.0, lambda: False)
+    assert [(trouble.name, trouble.camera) for trouble in happened] == [("another size", 0), ("frozen", 0)]
+    assert happened[1].begin_s < happened[0].end_s < happened[1].end_s
 
 
 def test_what_grows_is_named() -> None:

@@ -39,9 +39,7 @@ class ClockText:
         Raises:
             ValueError: They do not count from 1 on.
         """
-        ones = {frame_number: _character(frame, _NUMBER) for frame_number, frame in enumerate(frames[:9], 1)}
-        digits = np.stack([_character(frames[0], _HOUR), *ones.values()])
-        learnt = cls(digits)
+        learnt = cls(np.stack([_character(frames[0], _HOUR), *(_character(frame, _NUMBER) for frame in frames[:9])]))
         if [learnt.number(frame) for frame in frames] != list(range(1, len(frames) + 1)) or len(frames) < 12:
             raise ValueError("the first frames do not count from 1 on")
         return learnt

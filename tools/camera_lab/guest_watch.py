@@ -100,6 +100,7 @@ class Trial:
         self._clock.before_midnight(1.5)
         self._show(4.0)
         time.sleep(3.0)
+        assert time.strftime("%H:%M") == "00:00", time.strftime("%H:%M:%S")
         return time.strftime("%H:%M:%S")
 
     def a_camera_falls_silent(self) -> str:

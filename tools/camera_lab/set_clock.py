@@ -15,6 +15,11 @@ class GuestClock(SetClock):
         self._right_s = time.time() - time.monotonic()
         super().__init__(file)
 
+    def before_midnight(self, seconds: float) -> None:
+        """Sets it so many seconds before the midnight that is next by the right time."""
+        self.set_right()
+        super().before_midnight(seconds)
+
     def set_right(self) -> None:
         """Sets it as it was at first, for ``monotonic_s``."""
         self._write(0.0)

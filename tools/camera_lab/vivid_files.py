@@ -56,6 +56,13 @@ class VividCheck(CameraCheck):
         assert isinstance(self._camera, VividCamera)
         return self._camera.lacking(first, last)
 
+    def _recordings(self) -> None:
+        super()._recordings()
+        looked = [each for part in self._parts for each in part[:-1] if not self._torn(each.index, each.index)]
+        full = {each.index for each in looked if self._was_full(each.at_s, each.at_s)}
+        if lost := sorted({each.index for each in looked} - self._recorded - full):
+            self._say(f"{len(lost)} frames that came are in no recording, the first is {lost[0]}")
+
 
 def files_reader(folder: Path, camera: VividCamera, lines: Sequence[Line]) -> Callable[[Path], tuple[int, Shown]]:
     """Returns what plays a file as ``frames_of`` does.

@@ -44,9 +44,10 @@ class Arrivals:
     def frame(self, image: ImageBGR, index: int, pts_s: None, captured_ns: int) -> Frame:
         """As ``frame_from_bgr``, on the camera's thread."""
         number = self._text.number(image)
-        self._stream += number <= self._last
-        self._last = number
-        self._came.write(f"{self._stream * EACH + number} {captured_ns}\n")
+        if number >= 0:
+            self._stream += number <= self._last
+            self._last = number
+            self._came.write(f"{self._stream * EACH + number} {captured_ns}\n")
         return self._make(image, index, pts_s, captured_ns)
 
     def read_number(self, image: ImageBGR) -> tuple[int, int]:

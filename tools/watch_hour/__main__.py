@@ -30,9 +30,10 @@ from tools.watch_hour.clock import SetClock
 from tools.watch_hour.disk import SmallDisk
 from tools.watch_hour.evidence import Line, read_log
 from tools.watch_hour.hls_camera import HlsCamera, HlsCheck
+from tools.watch_hour.losses import unfound, untold
 from tools.watch_hour.program import LABEL, MODEL
 from tools.watch_hour.resources import Usage, UsageWatch, growth, usage_text
-from tools.watch_hour.script import play, steps
+from tools.watch_hour.script import Trouble, play, steps
 
 BEFORE_S, AFTER_S = 2.0, 1.0
 _BYTES_PER_S = 0.9  # MB of all cameras, recorded and as clips
@@ -142,11 +143,13 @@ def watch_hour(folder: Path, seconds: float, rtsp: bool = True, segment_s: float
                 ending.callback(camera.unplug)
             if not program.wait_open(len(cameras)):
                 figures.wrong.append("not all cameras were opened")
-            done = play(steps(cameras, disk, clock, seconds), seconds, lambda: program.is_over)
+            begin_s = time.monotonic()
+            troubles = play(steps(cameras, disk, clock, seconds), seconds, lambda: program.is_over)
+            end_s = time.monotonic()
             code = program.end()
         if code:
             figures.wrong.append(f"the program ended with {code}: {program.errors.read_text()[-500:]}")
-        _check(program, cameras, clock, done, figures)
+        _check(program, cameras, clock, troubles, (begin_s, end_s), figures)
     figures.wrong += growth(usage.seen)
     return figures, usage.seen
 
@@ -155,19 +158,23 @@ def _check(
     program: Program,
     cameras: Sequence[GeneratedCamera],
     clock: SetClock,
-    done: Sequence[tuple[float, str]],
+    troubles: Sequence[Trouble],
+    span_s: tuple[float, float],
     figures: Figures,
 ) -> None:
-    full_s = [(at_s, done[place + 1][0]) for place, (at_s, name) in enumerate(done) if name == "disk full"]
+    full_s = [(trouble.begin_s, trouble.end_s) for trouble in troubles if trouble.name == "disk full"]
     looked = read_log(program.log)
     for camera in cameras:
-        source = camera.url
-        lines = [
-            line for line in program.lines if line.data.get("source") == source and line.data.get("what") != "gone"
-        ]
-        around_s = (BEFORE_S, AFTER_S)
-        check = HlsCheck if isinstance(camera, HlsCamera) else CameraCheck
-        check(camera, lines, looked.get(camera.number, []), clock, around_s, full_s, figures).check()
+        seen = looked.get(camera.number, [])
+        own = [trouble for trouble in troubles if trouble.camera == camera.number]
+        told = [line for line in program.lines if line.data.get("source") == camera.url]
+        gone = [line for line in told if line.data.get("what") == "gone"]
+        is_hls = isinstance(camera, HlsCamera)
+        losses = [*unfound(seen, own, *span_s), *untold(gone, own, least=0 if is_hls else 1)]
+        figures.wrong += [f"camera {camera.number}: {line}" for line in losses]
+        check = HlsCheck if is_hls else CameraCheck
+        lines = [line for line in told if line.data.get("what") != "gone"]
+        check(camera, lines, seen, clock, (BEFORE_S, AFTER_S), full_s, figures).check()
     figures.wrong += [f"{path.name} is left unfinished" for path in program.files.rglob("*.part")]
     figures.wrong += [f"{text}" for text in program.errors.read_text().splitlines() if "Traceback" in text]
 

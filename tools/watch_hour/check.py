@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import av
@@ -18,10 +18,10 @@ _TOLD_S = 1.0
 """An event is told so soon after it was seen at the latest."""
 _NAMED_S = 0.5
 """An object is one, and has a number, when it was there for 0.15 s; frames may be late for the detector besides."""
-_APART_S = 5.0
-"""The clock, when it is set, moves times by more than a busy computer does."""
 _LOST_S = 2.0
 """What came so shortly before the disk was full may be lost."""
+_HELD_S = 4.5
+"""So long a clip stays open for another event: until then its last seconds may be lost."""
 _SILENCE_S, _TORN = 2.0, 6
 """A camera that froze in the midst of a frame leaves so many damaged at most."""
 _SET_S = 2.5
@@ -66,6 +66,9 @@ class CameraCheck:
         figures: Added to.
     """
 
+    apart_s = 1.0
+    """An event's times are at most so far from when its frames were looked at."""
+
     def __init__(
         self,
         camera: GeneratedCamera,
@@ -85,6 +88,7 @@ class CameraCheck:
         self._run_of: dict[int, Run] = {}
         self._ended_s: dict[int, float] = {}
         self._recorded: set[int] = set()
+        self._said_cut = {line.data["event"] for line in self._of("trouble") if "event" in line.data}
 
     def check(self) -> None:
         """Checks everything."""
@@ -130,7 +134,7 @@ class CameraCheck:
         self._ended_s[line.data["id"]] = self._clock.monotonic_s(line.data["end"], line.at_s)
         for name, seen in (("start", run.first), ("end", run.last)):
             apart_s = abs(self._clock.monotonic_s(line.data[name], line.at_s) - seen.at_s)
-            if apart_s > _APART_S and not self._clock.was_set(line.at_s - _SET_S, line.at_s + _SET_S):
+            if apart_s > self.apart_s and not self._clock.was_set(line.at_s - _SET_S, line.at_s + _SET_S):
                 self._say(f"the {name} of event {line.data['id']} is {apart_s:.2f} s off")
 
     # -- clips ------------------------------------------------------------------------------------------------------
@@ -145,11 +149,12 @@ class CameraCheck:
                 if shown is not None and event in self._run_of:
                     self._is_whole(Path(line.data["path"]).name, shown, event, self._run_of[event])
         for event, run in self._run_of.items():
-            count = shown_in.get(event, 0)
-            if count == 0 and self._was_full(run.first.at_s, run.last.at_s + self._after_s):
+            count, is_cut = shown_in.get(event, 0), event in self._said_cut
+            end_s = run.last.at_s + self._after_s + _HELD_S
+            if is_cut and self._was_full(run.first.at_s - self._before_s, end_s):
                 self._figures.excused += 1
-            elif count != 1:
-                self._say(f"event {event} has {count} clips")
+            elif count != 1 or is_cut:
+                self._say(f"event {event} has {count} clips, {'not ' * (not is_cut)}said to be cut short")
 
     def _play(self, line: Line) -> Shown | None:
         path = Path(line.data["path"])
@@ -211,7 +216,7 @@ class CameraCheck:
 
     def _is_whole(self, name: str, shown: Shown, event: int, run: Run) -> None:
         part = next(part for part in self._parts if run.first in part)
-        if self._was_full(run.first.at_s - self._before_s, run.last.at_s + self._after_s):
+        if event in self._said_cut:
             return
         begin_s = run.first.at_s - self._before_s + _NAMED_S
         end_s = min(run.last.at_s, self._ended_s.get(event, run.last.at_s)) + self._after_s - _NAMED_S
@@ -229,11 +234,8 @@ class CameraCheck:
             if shown is not None and self._recorded & set(shown.numbers):
                 self._say(f"{Path(line.data['path']).name}: frames are recorded twice")
             self._recorded |= set(shown.numbers if shown is not None else ())
-        lost = [
-            each.index
-            for part in self._parts
-            for each in part[:-1]
-            if each.index not in self._recorded and not self._was_full(each.at_s, each.at_s)
-        ]
-        if lost and len(lost) > self._torn(lost[0], lost[-1]):
-            self._say(f"{len(lost)} frames are in no recording, the first is {lost[0]}")
+        for part in self._parts:
+            for is_lost, group in groupby(part[:-1], lambda each: each.index not in self._recorded):
+                lost = [each for each in group if is_lost and not self._was_full(each.at_s, each.at_s)]
+                if lost and len(lost) > self._torn(lost[0].index, lost[-1].index):
+                    self._say(f"frames {lost[0].index} to {lost[-1].index} are in no recording")

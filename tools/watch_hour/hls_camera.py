@@ -131,6 +131,9 @@ class HlsCheck(CameraCheck):
     first ones of the next connection, whose packets are copied from a key frame on.
     """
 
+    apart_s = 5.0
+    """Its frames were there when their segment was, and are looked at evenly after that."""
+
     def _torn(self, first: int, last: int) -> int:
         assert isinstance(self._camera, HlsCamera)
         keys, torn = self._camera.keys, super()._torn(first, last)

@@ -12,17 +12,17 @@ import signal
 import subprocess
 import sys
 import urllib.error
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Protocol
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from app.core.alarms.message import READY, AlarmMessage, check_placeholders
+from app.core.addresses import as_understood
+from app.core.alarms.message import BEGAN, CLIP, ENDED, NO_CLIP, AlarmMessage, check_placeholders
 from app.core.errors import AppError
 
 COMMAND_LIMIT_S = 60.0
 _POST_LIMIT_S = 15.0
-_BEGAN, _CLIP = "began", "clip"
 
 
 class AlarmError(AppError):
@@ -36,6 +36,29 @@ class AlarmError(AppError):
     def __init__(self, message: str, may_try_again: bool = True) -> None:
         super().__init__(message)
         self.may_try_again = may_try_again
+
+
+def address_parts(url: str, schemes: Collection[str], message: str) -> SplitResult:
+    """Splits an address of somebody to tell, whose password may hold a bare / ? # or @.
+
+    Args:
+        url: As it was typed.
+        schemes: Which it may have.
+        message: What is said of any other; without the address, as all that is said here.
+
+    Raises:
+        AppError: It is no such address, or nobody knows where its password ends.
+    """
+    refused = AppError(message, "Write the address whole, and / @ [ in a password as %2F %40 %5B.")
+    try:
+        parts = urlsplit(as_understood(url))
+        if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
+            raise refused
+    except ValueError:  # it repeats a part of the password
+        raise refused from None
+    if ":" in parts.netloc and any("@" in part for part in parts[2:]):  # host:1/path@x, or user:1/password@host
+        raise AppError("It is not clear what is the password.", "Write / in a password as %2F, and @ in a path as %40.")
+    return parts
 
 
 class Action(Protocol):
@@ -83,11 +106,12 @@ class CommandAction:
             raise AppError("The command for events is not found.", "Name a program that is installed, or its path.")
         self._arguments = [program, *arguments[1:]]
         self._limit_s = limit_s
-        self._moment = _CLIP if any("{clip}" in argument for argument in arguments) else _BEGAN
+        self._takes_clip = any("{clip}" in argument for argument in arguments)
 
     def wants(self, message: AlarmMessage) -> bool:
-        """See ``Action``; a command that is given the clip waits for it, where there will be one."""
-        return message.moment == self._moment
+        """See ``Action``; a command that is given the clip waits for it, and is given "" where there is none."""
+        waits = self._takes_clip and message.awaits_clip
+        return message.moment in ((CLIP, NO_CLIP) if waits else (BEGAN,))
 
     def send(self, message: AlarmMessage) -> None:
         """See ``Action``."""
@@ -134,9 +158,7 @@ class PostAction:
     name = "The web address"
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise AppError("Events are posted to http:// or https:// addresses.", "Write the address whole.")
+        parts = address_parts(url, ("http", "https"), "Events are posted to http:// or https:// addresses.")
         login, _, place = parts.netloc.rpartition("@")
         self._url = urlunsplit(parts._replace(netloc=place))
         self._root = f"{parts.scheme}://{place}/"
@@ -145,7 +167,7 @@ class PostAction:
 
     def wants(self, message: AlarmMessage) -> bool:
         """See ``Action``."""
-        return message.moment != READY
+        return message.moment in (BEGAN, ENDED, CLIP)
 
     def send(self, message: AlarmMessage) -> None:
         """See ``Action``."""

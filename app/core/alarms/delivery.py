@@ -1,7 +1,7 @@
 """Sends alarms beside what is watched, which never waits for them: one ``ssdv-alarm-N`` for each way to tell.
 
-Messages wait in line; one that fails is tried again, less and less often, and given up after some minutes. More than a
-person can want in a short time are left out, and counted.
+Messages wait in line; one that fails is tried again, less and less often, and given up after some minutes. Of more
+events than a person can want in a short time some are left out, each from its beginning to its clip.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from app.core.alarms.actions import Action, AlarmError
-from app.core.alarms.message import READY, AlarmMessage
+from app.core.alarms.message import BEGAN, ENDED, READY, AlarmMessage
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (1.0, 5.0, 30.0, 120.0)
 _MAX_WAITING = 100
 _BURST, _EVERY_S = 30, 2.0
+_EVENTS_KEPT = 1000
 
 
 class RateLimit:
@@ -38,13 +39,40 @@ class RateLimit:
 
     def allows(self, now_s: float) -> bool:
         """Returns whether one more may go; if so, it counts."""
-        if self._asked_s is not None:
-            self._left = min(self._burst, self._left + (now_s - self._asked_s) / self._every_s)
-        self._asked_s = now_s
+        self._refill(now_s)
         if self._left < 1.0:
             return False
         self._left -= 1.0
         return True
+
+    def is_rested(self, now_s: float) -> bool:
+        """Returns whether a whole burst may go again."""
+        self._refill(now_s)
+        return self._left >= self._burst
+
+    def _refill(self, now_s: float) -> None:
+        if self._asked_s is not None:
+            self._left = min(self._burst, self._left + (now_s - self._asked_s) / self._every_s)
+        self._asked_s = now_s
+
+
+class _ToldEvents:
+    """The events that one way was told of: those that go on, and the newest of those that are over."""
+
+    def __init__(self) -> None:
+        self._going: set[object] = set()
+        self._over: deque[object] = deque(maxlen=_EVENTS_KEPT)
+
+    def add(self, message: AlarmMessage) -> None:
+        """Takes the beginning of an event."""
+        self._going.add(message.event)
+
+    def include(self, message: AlarmMessage) -> bool:
+        """Returns whether this follows a beginning that was told."""
+        if message.moment == ENDED and message.event in self._going:
+            self._going.discard(message.event)
+            self._over.append(message.event)
+        return message.event in self._going or message.event in self._over
 
 
 class Delivery:
@@ -84,25 +112,34 @@ class _Outbox:
         self._waiting: deque[AlarmMessage] = deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._left_out = 0
+        self._events = _ToldEvents()
+        self._told_overload = False
         self._told_failure = ""
         self.worker = Worker(f"alarm-{number}", self._run, self._broken)
         self.worker.start()
 
     def put(self, message: AlarmMessage) -> None:
-        is_meant = message.ways is None or self._action.key in message.ways
-        if not is_meant or not self._action.wants(message):
+        if message.ways is not None and self._action.key not in message.ways:
             return
         with self._changed:
-            full = len(self._waiting) >= _MAX_WAITING
-            if full or (message.moment != READY and not self._limit.allows(time.monotonic())):
-                self._left_out += 1
-                if self._left_out == 1:
-                    self._say(f"{self._action.name} is told only some of the events: there are too many.")
-                return
-            self._left_out = 0
-            self._waiting.append(message)
-            self._changed.notify_all()
+            if self._is_told(message) and self._action.wants(message):
+                self._waiting.append(message)
+                self._changed.notify_all()
+
+    def _is_told(self, message: AlarmMessage) -> bool:
+        """Decides when an event begins; what follows shares its fate, or a state that was told would never end."""
+        if message.moment != BEGAN:
+            return message.moment == READY or self._events.include(message)
+        now_s = time.monotonic()
+        if not self._waiting and self._limit.is_rested(now_s):
+            self._told_overload = False
+        if len(self._waiting) < _MAX_WAITING and self._limit.allows(now_s):
+            self._events.add(message)
+            return True
+        if not self._told_overload:
+            self._told_overload = True
+            self._say(f"{self._action.name} is told only some of the events: there are too many.")
+        return False
 
     def close(self) -> None:
         with self._changed:

@@ -12,7 +12,7 @@ from typing import Any
 from app.core.errors import AppError
 
 PLACEHOLDERS = ("label", "time", "clip", "snapshot", "source")
-READY = "ready"
+READY, BEGAN, ENDED, CLIP, NO_CLIP = "ready", "began", "ended", "clip", "no clip"
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 
 
@@ -27,8 +27,10 @@ class AlarmMessage:
         snapshot: Path of the picture; "" for none.
         clip: Path of the clip; "" while there is none.
         data: The event as JSON has it.
-        moment: "began", "ended" or "clip"; ``READY`` when watching begins, for ways that keep a state.
+        moment: ``BEGAN``, ``ENDED`` or ``CLIP``. ``READY`` when watching begins, for ways that keep a state;
+            ``NO_CLIP`` when none will be, for ways that wait for it.
         ways: By which ways it is told, by ``Action.key``; None for all there are.
+        awaits_clip: Whether ``CLIP`` or ``NO_CLIP`` follows.
     """
 
     label: str
@@ -39,6 +41,12 @@ class AlarmMessage:
     data: Mapping[str, Any]
     moment: str
     ways: frozenset[str] | None = None
+    awaits_clip: bool = False
+
+    @property
+    def event(self) -> tuple[str, object]:
+        """Returns what all messages of one event have in common, and no others."""
+        return self.source, self.data.get("id")
 
     @property
     def headline(self) -> str:
@@ -53,7 +61,11 @@ class AlarmMessage:
 
     def with_clip(self, clip: str) -> AlarmMessage:
         """Returns the same, told again now that the clip is whole."""
-        return replace(self, clip=clip, data={**self.data, "type": "clip", "clip": clip}, moment="clip")
+        return replace(self, clip=clip, data={**self.data, "type": CLIP, "clip": clip}, moment=CLIP)
+
+    def without_clip(self) -> AlarmMessage:
+        """Returns the same, told now that there will be no clip."""
+        return replace(self, moment=NO_CLIP)
 
     def as_json(self) -> bytes:
         """Returns the event as one object."""

@@ -8,10 +8,10 @@ import re
 import zlib
 from queue import Empty, Queue
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from app.core.alarms.actions import AlarmError
-from app.core.alarms.message import READY, AlarmMessage
+from app.core.alarms.actions import AlarmError, address_parts
+from app.core.alarms.message import BEGAN, ENDED, NO_CLIP, READY, AlarmMessage
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _LIMIT_S = 10.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _DISCOVERY = "homeassistant"
 _LONGEST = 60
-_STATES = {READY: "OFF", "began": "ON", "ended": "OFF"}
+_STATES = {READY: "OFF", BEGAN: "ON", ENDED: "OFF"}
 
 
 def is_installed() -> bool:
@@ -44,22 +44,21 @@ class MqttAction:
     name = "The MQTT broker"
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname:
-            raise AppError("MQTT brokers have addresses such as mqtt://host/topic.", "Write the address whole.")
+        parts = address_parts(url, _PORTS, "MQTT brokers have addresses such as mqtt://host/topic.")
         try:
             import paho.mqtt.client  # noqa: F401 - is it there?
         except ImportError:
             raise AppError("MQTT needs the package paho-mqtt.", "Install it: pip install paho-mqtt.") from None
+        assert parts.hostname is not None  # address_parts
         self._host, self._port = parts.hostname, parts.port or _PORTS[parts.scheme]
         self._is_secure = parts.scheme == "mqtts"
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
-        self._topic = parts.path.strip("/") or "ssd-viewer"
+        self._topic = unquote(parts.path).strip("/") or "ssd-viewer"
         self._announced: set[str] = set()
 
     def wants(self, message: AlarmMessage) -> bool:
         """See ``Action``."""
-        return True
+        return message.moment != NO_CLIP
 
     def send(self, message: AlarmMessage) -> None:
         """See ``Action``."""
@@ -133,9 +132,10 @@ def _check_accepted(answers: Queue[ReasonCode]) -> None:
 def _slug(text: str) -> str:
     """Returns ``text`` as a level of a topic and as a part of Home Assistant's names, which are ASCII.
 
-    What that cannot tell from another text has a number of its own, such as zones named in Chinese.
+    Words with a space between them have theirs joined. Any other text has a number of its own, or "door-1" and "door 1"
+    would be one, as would two zones named in Chinese. Names are the same in small letters as in large ones.
     """
     plain = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
-    if len(plain) > _LONGEST or any(letter.isalnum() and not letter.isascii() for letter in text):
-        return f"{plain[: _LONGEST - 9]}_{zlib.crc32(text.encode()):08x}".lstrip("_")
-    return plain or "x"
+    if text.isascii() and text.casefold() == plain.replace("_", " ") and len(plain) <= _LONGEST:
+        return plain
+    return f"{plain[: _LONGEST - 9]}_{zlib.crc32(text.encode()):08x}".lstrip("_")

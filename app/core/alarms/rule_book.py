@@ -131,6 +131,8 @@ class RuleBook:
         state.missed = state.missed and not counting
         if counting and state.event is None and _may_begin(rule, state, now_s):
             start_s = min(state.stays[sighting.tracker_id].first_s for sighting in counting)
+            if state.began_s is not None:
+                start_s = max(start_s, min(state.began_s + rule.every_s, now_s))
             first = min(counting, key=lambda s: (state.stays[s.tracker_id].first_s, -s.score))
             self._began(rule, state, first.label, start_s, now_s)
             state.event = _with(state.event, now_s, counting)

@@ -86,7 +86,7 @@ class WatchEvent:
         id: Its number, from 1.
         rule: Which rule it is of.
         label: Class of the object that began it; "" where no object did.
-        start_s: When it began: with the first sighting of the stay that made it one.
+        start_s: When it began: with the first sighting of the stay that made it one, or when ``every_s`` had passed.
         end_s: When it ended, or was seen last.
         objects: Numbers of the objects that counted, in order; the first ``MOST_OBJECTS``.
         best: The sighting with the highest score; None where there is none.

@@ -126,7 +126,7 @@ def pack_cuts_line(cuts: Sequence[int]) -> bytes:
 
 
 def unpack_cuts_line(line: bytes, frames: int) -> tuple[int, ...]:
-    """Undoes ``pack_cuts_line``, for a video of so many frames; none where ``line`` is another one, or damaged."""
+    """Undoes ``pack_cuts_line``, for a video of that many frames; none where ``line`` is another one, or damaged."""
     found = _CUTS_LINE.fullmatch(line)
     cuts = tuple(map(int, found[1].split(b", "))) if found else ()
     rising = all(one < other for one, other in zip((0, *cuts), (*cuts, frames), strict=True))

@@ -30,12 +30,12 @@ def write_clips(folder: Path, answer: Answer, look: Look, check: Callable[[], No
 
 
 def write_snapshots(folder: Path, answer: Answer, look: Look, check: Callable[[], None] = lambda: None) -> None:
-    """Writes a folder with the best frame of each event; arguments and errors as of ``write_clips``."""
+    """Writes a folder with the best frame of each event; arguments and errors as for ``write_clips``."""
     _write(folder, answer, lambda part: add_snapshots(part, "", answer, look, check))
 
 
 def write_heatmap(path: Path, answer: Answer, look: Look, check: Callable[[], None] = lambda: None) -> None:
-    """Writes the heat map as PNG; arguments and errors as of ``write_clips``."""
+    """Writes the heat map as PNG; arguments and errors as for ``write_clips``."""
     write_atomically(path, heatmap_png(answer, look, check))
 
 

@@ -149,7 +149,7 @@ def heatmap_png(answer: Answer, look: Look, check: Callable[[], None]) -> bytes:
 
 
 def first_frame(source: SourceAnswer, look: Look, check: Callable[[], None]) -> ImageBGR:
-    """The first frame of a video; arguments and errors as of ``heatmap_png``."""
+    """The first frame of a video; arguments and errors as for ``heatmap_png``."""
     if not source.seen.pts_s:
         raise AppError(f"{source.path.name} has no frames.")
     reader, _ = _reader(source, look, check)

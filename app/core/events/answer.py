@@ -123,7 +123,7 @@ def answer(
     Args:
         videos: Each video with its complete store.
         threshold_of: The threshold for what a model found.
-        iou_threshold: As of ``follow``.
+        iou_threshold: As for ``follow``.
         question: What is asked.
         scene_of: Zones, lines and masks of a video.
         check: Called now and then; may raise to stop.

@@ -41,8 +41,8 @@ def follow_video(
         path: The video.
         store_path: Its store.
         threshold_of: The lowest threshold that will be asked for, of what a model found.
-        iou_threshold: As of ``follow``.
-        masks: As of ``follow``.
+        iou_threshold: As for ``follow``.
+        masks: As for ``follow``.
         check: Called for each frame; may raise to stop.
 
     Raises:

@@ -27,7 +27,7 @@ def anchors_of(boxes_xyxy: npt.NDArray[np.float32], width: int, height: int) -> 
 
 
 def centres_of(boxes_xyxy: npt.NDArray[np.float32], width: int, height: int) -> Points:
-    """Float64[N, 2]: the middle of each box, within the frame; arguments as of ``anchors_of``."""
+    """Float64[N, 2]: the middle of each box, within the frame; arguments as for ``anchors_of``."""
     boxes = boxes_xyxy.astype(np.float64)
     points = np.stack(((boxes[:, 0] + boxes[:, 2]) / (2 * width), (boxes[:, 1] + boxes[:, 3]) / (2 * height)), axis=1)
     return np.clip(points, 0.0, 1.0)

@@ -28,7 +28,7 @@ class IndexSettings:
 
     Attributes:
         threshold_of: The threshold for what a model found.
-        iou_threshold: As of ``follow``.
+        iou_threshold: As for ``follow``.
         scene_of: Zones, lines and masks of a video.
         said: What was said of a video's events, by its fingerprint.
     """

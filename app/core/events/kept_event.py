@@ -67,7 +67,7 @@ class KeptEvent:
             number: Its number in the list.
             class_id: Of its class, among the labels of the list.
             day: From whose midnight the list's times count.
-            source: As of ``LiveFacts``.
+            source: As for ``LiveFacts``.
         """
         event, shift = self.event, (self.session.day - day).days * 86_400
         x1, y1, x2, y2 = event.boxes_xyxy[event.best].tolist()

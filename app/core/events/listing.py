@@ -38,7 +38,7 @@ class LiveFacts:
 
 @dataclass(frozen=True, slots=True)
 class ListedEvent:
-    """A row of a list of events; attributes as of ``Event``.
+    """A row of a list of events; attributes as for ``Event``.
 
     Attributes:
         number: Its number among the events of its video, ``Event.id``.

@@ -156,7 +156,7 @@ class LiveArchive:
             database.execute("COMMIT")
 
     def forget_old(self, days: int, today: date) -> tuple[str, ...]:
-        """Forgets what is older than so many days, or too much; nothing is kept for no days.
+        """Forgets what is older than that many days, or too much; nothing is kept for no days.
 
         Args:
             days: So long events are kept that were neither marked nor named.

@@ -30,7 +30,7 @@ def outside_masks(boxes_xyxy: npt.NDArray[np.float32], size: tuple[int, int], ma
 
 
 def unmasked(found: Detections, size: tuple[int, int], masks: Masks) -> Detections:
-    """Returns the detections that count; arguments as of ``outside_masks``."""
+    """Returns the detections that count; arguments as for ``outside_masks``."""
     if not masks or not len(found):
         return found
     seen = outside_masks(found.boxes_xyxy, size, masks)

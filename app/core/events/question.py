@@ -12,7 +12,7 @@ from detector.class_names import chosen_ids
 
 
 class AskedEvent(Protocol):
-    """The properties that a question looks at; attributes as of ``Event``."""
+    """The properties that a question looks at; attributes as for ``Event``."""
 
     @property
     def class_id(self) -> int: ...

@@ -51,7 +51,7 @@ class Line:
     """A line that objects cross, "in" from its left side to its right, seen along its points.
 
     Attributes:
-        name: As of ``Zone``.
+        name: As for ``Zone``.
         points: Where it begins and ends.
         classes: Which objects count; None for all.
     """
@@ -75,8 +75,8 @@ class IgnoreMask:
     """An area in which nothing is found.
 
     Attributes:
-        name: As of ``Zone``.
-        polygon: As of ``Zone``.
+        name: As for ``Zone``.
+        polygon: As for ``Zone``.
     """
 
     name: str

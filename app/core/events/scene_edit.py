@@ -27,9 +27,9 @@ class Shape:
 
     Attributes:
         kind: Which of them.
-        name: As of ``Zone``.
+        name: As for ``Zone``.
         points: Corners, or the two ends of a line.
-        classes: As of ``Zone``; None for a mask.
+        classes: As for ``Zone``; None for a mask.
     """
 
     kind: Kind

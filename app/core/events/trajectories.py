@@ -112,11 +112,11 @@ def follow_frames(
         frames: In the order they are shown.
         labels: Class names.
         wanted: Which candidates are followed.
-        masks: As of ``follow``.
-        check: As of ``follow``.
+        masks: As for ``follow``.
+        check: As for ``follow``.
         detect_every: N: only every Nth frame, the last and those beside a cut were seen by the network; objects are
             followed through these.
-        cuts: As of ``Trajectories``.
+        cuts: As for ``Trajectories``.
     """
     tracker, pts, new_scenes = Tracker(), list[Fraction](), frozenset(cuts)
     rows = Sightings()

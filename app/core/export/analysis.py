@@ -34,7 +34,7 @@ def analysis_of(
         model: The detector.
         detection: Its threshold decides how far down detections are kept, see ``floor_for``, and what is counted.
         video: How frames are read.
-        detect_every: As of ``ExportRequest``.
+        detect_every: As for ``ExportRequest``.
     """
     return ExportRequest(
         source,

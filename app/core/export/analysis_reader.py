@@ -73,7 +73,7 @@ class AnalysisReader:
     Args:
         path: A video file.
         card: Decodes.
-        check: As of ``open_analysis_source``.
+        check: As for ``open_analysis_source``.
 
     Raises:
         AppError: It cannot be read.

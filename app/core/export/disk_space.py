@@ -43,7 +43,7 @@ def expected_bytes(request: ExportRequest, frames: int | None, frame_bytes: int)
 
 
 def kept_bytes(frames: int) -> int:
-    """About how much the detections of so many frames take that are kept."""
+    """About how much the detections of that many frames take that are kept."""
     return _KEPT_BYTES * frames
 
 

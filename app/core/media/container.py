@@ -77,7 +77,7 @@ def open_video(url: str, name: str, accelerator: HWAccel | None = None) -> tuple
     Args:
         url: What to open.
         name: What to call it.
-        accelerator: As of ``open_container``.
+        accelerator: As for ``open_container``.
 
     Raises:
         AppError: Not there, no video, of a codec that is not built in, or larger than any real one.

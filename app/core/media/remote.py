@@ -79,6 +79,7 @@ class RemoteFiles:
         self._first: tuple[str, RemoteFile] | None = None
         self._files: weakref.WeakSet[RemoteFile] = weakref.WeakSet()
         self._playlists: dict[str, bytes] = {}
+        self._lost = False  # which is said once: PyAV prints the rest of what it hears in one call
 
     def begin(self, url: str) -> RemoteStart:
         """Ask for ``url`` and look at what comes; FFmpeg is then to open what is returned, with ``open``.
@@ -125,6 +126,11 @@ class RemoteFiles:
             if self.target_s is None or self.complete or (url not in self._playlists and _is_playlist(url)):
                 raise
             return StandIn(self._playlists.get(url, b""))
+        except OSError:
+            if self._lost:
+                return StandIn(b"")
+            self._lost = self.target_s is not None and not self.complete
+            raise
         except AppError as error:
             self.refused = self.refused or error
             self.give_up_at = time.monotonic()

@@ -134,7 +134,7 @@ class CardReader(VideoReader):
         again: (index, seconds) -> that frame, read once more; for when the card fails after it gave one.
 
     Raises:
-        AppError: As of ``VideoReader``, or the card refuses the file.
+        AppError: As for ``VideoReader``, or the card refuses the file.
         RuntimeError: The card fails.
     """
 

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 _COMMON = {"analyzeduration": "2000000", "fpsprobesize": "0"}
 _LIVE_EDGE = {"live_start_index": "-1"}
 _TARGETSSILENT = 3
-"""A playlist that has brought nothing new for so many of its segments' lengths counts as silent."""
+"""A playlist that has brought nothing new for this many of its segments' lengths counts as silent."""
 _MAX_STALL_S = 60.0
 
 

@@ -30,7 +30,7 @@ class Rest:
         self._average = np.concatenate((self._average, boxes_xyxy))
 
     def seen(self, index: npt.NDArray[np.intp], boxes_xyxy: Floats, passed_s: Floats) -> None:
-        """Takes where objects ``index`` were seen, Float64[K, 4], so many seconds after the time before, Float64[K]."""
+        """Takes where objects ``index`` were seen, Float64[K, 4], and the seconds since the time before, Float64[K]."""
         weight = np.minimum(passed_s / _AVERAGED_S, 1.0)[:, None]
         self._average[index] += weight * (boxes_xyxy - self._average[index])
         self.last[index] = boxes_xyxy

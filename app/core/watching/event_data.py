@@ -63,8 +63,8 @@ def ready_message(source: str, rule: Rule) -> AlarmMessage:
     return AlarmMessage(rule.name, now, source, "", "", {"rule": rule.name}, READY, rule.ways)
 
 
-def message_of(data: dict[str, Any], rule: Rule) -> AlarmMessage:
+def message_of(data: dict[str, Any], rule: Rule, awaits_clip: bool) -> AlarmMessage:
     """Returns the message that tells an event of ``rule``."""
     label = data["label"] or data["rule"]
     snapshot = data["snapshot"] or ""
-    return AlarmMessage(label, data["start"], data["source"], snapshot, "", data, data["type"], rule.ways)
+    return AlarmMessage(label, data["start"], data["source"], snapshot, "", data, data["type"], rule.ways, awaits_clip)

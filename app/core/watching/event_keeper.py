@@ -6,6 +6,7 @@ Only ``report`` is called from elsewhere, by the recorders.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class EventKeeper:
         self._objects = ObjectWatch(request.detection, request.scene)
         self._book = RuleBook(request.rules)
         self._told: dict[int, AlarmMessage] = {}
+        self._with_clip: deque[int] = deque(maxlen=_EVENTS_KEPT)
         self._lock = threading.Lock()
         self.clips: Recorder | None = None
         self.count = 0
@@ -113,11 +115,14 @@ class EventKeeper:
         """Takes what a recorder tells, on its thread."""
         if isinstance(report, FileFinished):
             self._tell(clip_data(self._name, report))
+            self._with_clip.extend(report.events)
             for message in self._known(report.events):
                 self._alarm(message.with_clip(str(report.path)))
         elif isinstance(report, ClipFailed):
             for message in self._known(report.events):
                 self._tell_no_clip(message.data["id"])
+                if message.data["id"] not in self._with_clip:  # not even a part of it
+                    self._alarm(message.without_clip())
         elif isinstance(report, RecordingPaused):
             self.trouble(report.message, report.hint)
         elif isinstance(report, RecordingResumed):
@@ -137,6 +142,7 @@ class EventKeeper:
         for signal in signals:
             event, began = signal.event, isinstance(signal, Began)
             self.count += began
+            clips = self.clips if event.rule.keeps_clips else None
             snapshot = None
             if began and event.rule.snapshot and result is not None and shown is not None:
                 snapshot = self._snapshot(event.label or event.rule.name, result, shown)
@@ -144,13 +150,13 @@ class EventKeeper:
             with self._lock:
                 known = self._told.get(event.id)
                 data["snapshot"] = str(snapshot) if snapshot else known.data["snapshot"] if known else None
-                self._told[event.id] = message = message_of(data, event.rule)
+                self._told[event.id] = message = message_of(data, event.rule, clips is not None)
                 for old in list(self._told)[:-_EVENTS_KEPT]:
                     del self._told[old]
             self._tell(data)
             self._alarm(message)
-            if self.clips is not None and event.rule.keeps_clips:
-                self._clip(self.clips, signal)
+            if clips is not None:
+                self._clip(clips, signal)
 
     def _clip(self, clips: Recorder, signal: Signal) -> None:
         event = signal.event

@@ -26,6 +26,8 @@ from app.core.files.atomic_file import write_atomically
 from app.core.records.csv_table import as_csv
 
 _MAX_RESULT = 2**20
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AppError, RecursionError)
+"""What a result file raises that is missing, damaged, or written by another program."""
 _COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error")
 
 
@@ -113,7 +115,7 @@ def _task(request: ExportRequest, weights: str) -> ExportTask:
 
 def _settings_hash(request: ExportRequest, weights: str) -> str:
     """Hashes the request without its paths, and the model."""
-    wishes = dataclasses.asdict(request) | {
+    settings = dataclasses.asdict(request) | {
         "source": "",
         "cache": "",
         "resume": "",
@@ -123,8 +125,8 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
         "weights": weights,
         "analysis": None if request.analysis is None else "",
     }
-    del wishes["highlights"]  # under its first name there, as in what earlier runs left
-    return hashlib.sha256(json.dumps(wishes, sort_keys=True, default=str).encode()).hexdigest()
+    del settings["highlights"]  # under its first name there, as in what earlier runs left
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def outcome_before(task: ExportTask) -> TaskOutcome | None:
@@ -140,14 +142,7 @@ def outcome_before(task: ExportTask) -> TaskOutcome | None:
         if task.request.analysis is not None and not holds_analysis(_store(task.request, report), task.request):
             return None
         return TaskOutcome(str(task.request.source), "known", dict(report), node=str(kept["node"]))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AppError,
-        RecursionError,
-    ):  # missing, damaged, or written by another program
+    except _UNREADABLE:
         return None
 
 

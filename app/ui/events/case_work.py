@@ -78,7 +78,7 @@ def answer_of(made: EventList, numbers: frozenset[int]) -> Answer:
 
 
 def frames_of(answer: Answer, around_s: float) -> int:
-    """Returns how many frames the clips of a case have, about, with so many seconds before and after an event."""
+    """Returns how many frames the clips of a case have, about, with that many seconds before and after an event."""
     count = 0.0
     for source in answer.sources:
         times = source.seen.pts_s

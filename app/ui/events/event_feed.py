@@ -1,7 +1,7 @@
 """Keeps the list of events up to date with video, model, threshold, zones and filters. GUI thread.
 
-All is made on a worker. Of wishes that change faster than lists are made, the last one counts. Following the objects of
-a long video takes a while, is told as progress, and ends at once when another video is wanted.
+All is made on a worker. Of requests that change faster than lists are made, the last one counts. Following the objects
+of a long video takes a while, is told as progress, and ends at once when another video is wanted.
 """
 
 from __future__ import annotations

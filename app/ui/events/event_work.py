@@ -100,7 +100,7 @@ class EventList:
         rows: The same, as a list says them.
         listed: Those that the query asks for.
         note: What a person should know, one line; "" for nothing.
-        day_s: As of ``ShownList``.
+        day_s: As for ``ShownList``.
     """
 
     wanted: Wanted

@@ -48,8 +48,8 @@ class ChoiceChip(Chip):
     """One of several choices, or none.
 
     Args:
-        name: As of ``Chip``.
-        tip: As of ``Chip``.
+        name: As for ``Chip``.
+        tip: As for ``Chip``.
         none: Words of the choice that does not narrow.
     """
 
@@ -139,8 +139,8 @@ class NumberChip(Chip):
     """At least a number, which is typed or one of those that are common.
 
     Args:
-        name: As of ``Chip``.
-        tip: As of ``Chip``.
+        name: As for ``Chip``.
+        tip: As for ``Chip``.
         words: Of a value, with a place for it, e.g. "longer than {} s".
         common: Values to pick.
         most: The largest that can be typed.
@@ -200,8 +200,8 @@ class SpanChip(Chip):
     """From a time to a time, both typed as they are shown.
 
     Args:
-        name: As of ``Chip``.
-        tip: As of ``Chip``.
+        name: As for ``Chip``.
+        tip: As for ``Chip``.
     """
 
     def __init__(self, name: str, tip: str) -> None:

@@ -86,7 +86,7 @@ class ListPage(QWidget):
 
         Args:
             listed: The events.
-            video: As of ``EventListView``.
+            video: As for ``EventListView``.
             can_say: Whether what is said of them is kept.
             can_make_case: Whether there are videos that a case can be made of.
         """

@@ -36,7 +36,7 @@ class LiveWanted:
         threshold: Least score of what begins and ends an event.
         scene: Zones, lines and masks.
         query: Which events are listed.
-        days: For so many days events are kept; 0 for not at all.
+        days: How many days events are kept; 0 for not at all.
         today: The present day.
         is_last: Nothing more comes of the source: all is kept as it is now.
     """

@@ -50,7 +50,7 @@ class QueueView(QWidget):
         self.summary = QLabel()
         self.summary.setObjectName("heading")
         self.summary.setWordWrap(True)
-        self.row_actions = {name: self._action(name, *rest) for name, *rest in _ROW_ACTIONS}
+        self.row_actions = {name: self._action(*rest) for name, *rest in _ROW_ACTIONS}
         self.buttons = {name: self._button(action) for name, action in self.row_actions.items()}
         self.pause_all = QPushButton("Pause all")
         self.cancel_all = QPushButton("Cancel all")
@@ -103,12 +103,11 @@ class QueueView(QWidget):
         for action in self.row_actions.values():
             view.addAction(action)
 
-    def _action(self, name: str, words: str, key: str, tip: str) -> QAction:
+    def _action(self, words: str, key: str, tip: str) -> QAction:
         action = QAction(words, self)
         action.setShortcut(QKeySequence(key))
         action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)  # the list's keys, nobody else's
         action.setToolTip(f"{tip} ({key})")
-        action.triggered.connect(getattr(self, f"_{name}"))
         return action
 
     @staticmethod
@@ -148,6 +147,15 @@ class QueueView(QWidget):
         box.addLayout(last)
 
     def _connect(self) -> None:
+        for name, does in (
+            ("pause", self._pause),
+            ("up", self._up),
+            ("down", self._down),
+            ("retry", self._retry),
+            ("cancel", self._cancel),
+            ("open", self._open),
+        ):
+            self.row_actions[name].triggered.connect(does)
         self._runner.changed.connect(self.show_queue)
         self.model.dragged.connect(self._queue.move)
         self.list.selectionModel().currentChanged.connect(self._update_actions)

@@ -81,7 +81,7 @@ class DownloadRunner(QObject):
                 return True, self._fetch(name, report, download.stop)
             except ExplainedError as error:
                 if download.stop.is_set():
-                    return False, error.hint  # the user's wish, no failure
+                    return False, error.hint  # the user asked for it: no failure
                 raise
 
         self._background.run(

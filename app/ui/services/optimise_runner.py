@@ -81,6 +81,6 @@ class OptimiseRunner(QObject):
         name, self.running = self.running, ""
         self.changed.emit()
         if self._stop.is_set():
-            self.cancelled.emit(name)  # the user's wish, no failure
+            self.cancelled.emit(name)  # the user asked for it: no failure
         else:
             self.failed.emit(name, error)

@@ -1,4 +1,4 @@
-"""Small pictures out of videos for lists and timelines: made on a worker, the newest wish first, the last ones kept.
+"""Small pictures out of videos for lists and timelines: made on a worker, the newest request first, the last ones kept.
 
 GUI thread. One worker at a time opens a video, makes what is wanted of it, and closes it when nothing is left.
 """
@@ -157,7 +157,7 @@ class VideoThumbnailMaker(QObject):
                 reader.close()
 
     def _next(self, video: Path | None) -> ThumbnailKey | None:
-        """The newest wish, of ``video`` if there is one."""
+        """The newest request, of ``video`` if there is one."""
         with self._lock:
             key = next((key for key in reversed(self._wanted) if key.video == video), None)
             if key is None and self._wanted:

@@ -73,7 +73,7 @@ class LiveSign(QFrame):
         self._update()
 
     def set_covered(self, width: int) -> None:
-        """Keep out of so many pixels at the right of the view, which something else covers."""
+        """Keep out of that many pixels at the right of the view, which something else covers."""
         self._covered = width
         self._place()
 

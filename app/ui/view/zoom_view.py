@@ -74,7 +74,7 @@ class ZoomView(QWidget):
             self._rearrange()
 
     def pan(self, across: int, down: int) -> None:
-        """Look further right and down, or left and up, by so many steps; only while zoomed."""
+        """Look further right and down, or left and up, by that many steps; only while zoomed."""
         step = QPointF(-across * self.width(), -down * self.height()) * _PAN_SHARE
         if self._place.pan(step):
             self._rearrange()

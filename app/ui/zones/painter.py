@@ -35,7 +35,7 @@ def paint_edited(painter: QPainter, drawing: Drawing, frame: QRectF, palette: st
         painter: Active.
         drawing: What is edited.
         frame: Where the frame lies, pixels.
-        palette: As of ``class_colour``.
+        palette: As for ``class_colour``.
         ring: Whether the keyboard is here, so that the chosen corner stands out.
     """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

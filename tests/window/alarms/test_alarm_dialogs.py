@@ -99,7 +99,14 @@ def test_what_needs_an_address_is_offered_once_there_is_one(table: Desk) -> None
 
 
 @pytest.mark.parametrize(
-    ("way", "typed"), [("command", "play 'x"), ("command", "no-such-program"), ("post", "ftp://x")]
+    ("way", "typed"),
+    [
+        ("command", "play 'x"),
+        ("command", "no-such-program"),
+        ("post", "ftp://x"),
+        ("post", "http://[::1"),
+        ("mqtt", f"mqtt://jane:{SECRET}[@host"),
+    ],
 )
 def test_what_cannot_be_used_is_said_and_not_kept(table: Desk, way: str, typed: str) -> None:
     dialog = ways_dialog(opened(table))
@@ -107,6 +114,7 @@ def test_what_cannot_be_used_is_said_and_not_kept(table: Desk, way: str, typed: 
     dialog.save.click()
     assert dialog.isVisible()
     assert dialog.trouble.text()
+    assert SECRET not in dialog.trouble.text()
     assert table.window.alarms.model.ways == AlarmWays()
 
 
