@@ -318,6 +318,19 @@ def test_another_source_is_not_armed(place: Place) -> None:
         assert place.status == ""
 
 
+def test_a_source_that_is_opened_again_stays_armed_and_its_clips_are_whole(place: Place) -> None:
+    place.arm(Rule("seen", ("person",), snapshot=False, ways=NOTHING))
+    tap = place.table.controller.tap
+    place.table.window.open_source(place.server.url)
+    place.wait(lambda: place.table.controller.tap is not tap and place.table.controller.info is not None)
+    assert place.alarms.arming.armed
+    place.room.somebody = True
+    place.begun()
+    place.server.wait_sent(5)
+    place.disarm()
+    assert (len(place.files("mp4")), place.panel.trouble.text()) == (1, "")
+
+
 def test_a_camera_is_encoded_once_for_its_recording_and_its_clips(qtbot: QtBot, tmp_path: Path) -> None:
     settings = Settings(recording=RecordingSettings(folder=str(tmp_path / "kept")))
     with desk(qtbot, tmp_path, settings) as table:
