@@ -49,9 +49,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     requests = _requests(options, sources, console)
     actions = actions_of(options)
     from app.core.alarms.delivery import Delivery
+    from app.core.heap import share_heap
     from app.core.sources.base import SourceOptions
     from app.core.watching.watch import Watch
 
+    share_heap()
     watches: list[Watch] = []
 
     def nobody_reads() -> None:

@@ -18,15 +18,18 @@ class Closed(Exception):  # noqa: N818 - a condition to end on, like StopIterati
 
 
 class LatestSlot(Generic[T]):
-    """Room for one value. Putting never waits: it replaces an unread value and counts the drop.
+    """Room for the newest value, or the newest few. Putting never waits: it replaces the oldest and counts the drop.
 
-    At every moment ``put_count == take_count + dropped + (1 if a value waits else 0)``.
+    At every moment ``put_count == take_count + dropped + (values that wait)``.
+
+    Args:
+        room: For how many values.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = 1) -> None:
         self._changed = threading.Condition()
-        self._item: T | None = None
-        self._full = False
+        self._items: deque[T] = deque()
+        self._room = room
         self._closed = False
         self._woken = False
         self._puts = 0
@@ -37,21 +40,23 @@ class LatestSlot(Generic[T]):
         """Leave ``item`` for the reader.
 
         Returns:
-            True when the slot was empty, so that the reader needs waking. False when an unread value was replaced,
-            or when the slot is closed; then the item is not kept.
+            True when the slot was empty, so that the reader needs waking. False when an unread value was there, or
+            when the slot is closed; then the item is not kept.
         """
         with self._changed:
             if self._closed:
                 return False
-            was_empty = not self._full
+            was_empty = not self._items
             self._puts += 1
-            self._drops += not was_empty
-            self._item, self._full = item, True
+            if len(self._items) == self._room:
+                self._items.popleft()
+                self._drops += 1
+            self._items.append(item)
             self._changed.notify()
             return was_empty
 
     def take(self, timeout: float | None = None) -> T | None:
-        """The newest value; waits for one.
+        """The oldest value that there is; waits for one.
 
         Args:
             timeout: Seconds to wait, 0 for not at all, None for ever.
@@ -60,7 +65,7 @@ class LatestSlot(Generic[T]):
             None after the timeout, after ``wake()``, or once closed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._full or self._closed or self._woken, timeout)
+            self._changed.wait_for(lambda: bool(self._items) or self._closed or self._woken, timeout)
             self._woken = False
             return self._taken()
 
@@ -70,11 +75,10 @@ class LatestSlot(Generic[T]):
             return self._taken()
 
     def _taken(self) -> T | None:
-        if not self._full:
+        if not self._items:
             return None
-        item, self._item, self._full = self._item, None, False
         self._takes += 1
-        return item
+        return self._items.popleft()
 
     def wake(self) -> None:
         """Make the reader's present or next ``take`` return at once, with None if there is no value."""
@@ -83,10 +87,11 @@ class LatestSlot(Generic[T]):
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Refuse values from now on and wake the reader; an unread value counts as dropped."""
+        """Refuse values from now on and wake the reader; unread values count as dropped."""
         with self._changed:
-            self._drops += self._full
-            self._item, self._full, self._closed = None, False, True
+            self._drops += len(self._items)
+            self._items.clear()
+            self._closed = True
             self._changed.notify_all()
 
     @property

@@ -182,3 +182,15 @@ def test_channel_failure_reaches_both_sides_and_the_first_reason_stays() -> None
 def test_channel_needs_room() -> None:
     with pytest.raises(ValueError, match="room"):
         Channel(0)
+
+
+def test_a_slot_with_more_room_keeps_the_newest_few_in_order() -> None:
+    slot: LatestSlot[int] = LatestSlot(3)
+    assert [slot.put(value) for value in range(5)] == [True, False, False, False, False]
+    assert (slot.put_count, slot.dropped) == (5, 2)
+    assert [slot.take() for _ in range(3)] == [2, 3, 4]
+    assert slot.take(0) is None
+    slot.put(5)
+    slot.put(6)
+    slot.close()
+    assert (slot.take_count, slot.dropped) == (3, 4)

@@ -17,6 +17,7 @@ from app.core.frames import FrameResult
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.sources.base import frame_from_bgr
 from app.core.watching.armed_source import ArmedSource
+from app.core.watching.keeping import SourceKeeping
 from app.core.watching.request import WatchRequest
 from tools.fixtures.fixed_detector import LABELS, boxes_in
 
@@ -95,3 +96,27 @@ def test_closing_ends_what_goes_on(armed: Armed) -> None:
     armed.give(lambda: len(armed.told("began")) == 2)
     assert armed.source.close(PATIENCE_S)
     assert sorted(armed.told("ended")) == ["no dog", "person"]
+
+
+def test_frames_that_come_while_a_picture_is_written_are_looked_at_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    busy, free = threading.Event(), threading.Event()
+
+    def look(_keeping: SourceKeeping, result: FrameResult) -> None:
+        looked.append(result.frame.index)
+        busy.set()
+        assert free.wait(PATIENCE_S)
+
+    monkeypatch.setattr(SourceKeeping, "look", look)
+    made = Armed(Rule("seen", ("person",)))
+    made.source.take(result_now(0))
+    assert busy.wait(PATIENCE_S)
+    for index in range(1, 6):
+        made.source.take(result_now(index))
+    free.set()
+    deadline = time.monotonic() + PATIENCE_S
+    while len(looked) < 6 and time.monotonic() < deadline:
+        with made.changed:
+            made.changed.wait(0.01)
+    assert made.source.close(PATIENCE_S)
+    assert looked == [*range(6)]

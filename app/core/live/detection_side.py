@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from app.core.events.masks import Masks
 from app.core.live.detect import DetectorFactory, DetectStage
@@ -28,6 +29,7 @@ class DetectionSide:
         lock: The session's, reentrant.
         stats: Told each run.
         factory: Opens a model, on the detect thread.
+        results_kept: As of ``Route``.
 
     Attributes:
         route: Where frames come in and results go out; another one after each ``stop``.
@@ -40,10 +42,12 @@ class DetectionSide:
         lock: threading.RLock,
         stats: StatsRecorder,
         factory: DetectorFactory,
+        results_kept: int = 1,
     ) -> None:
-        self._on_results_ready, self._emit, self._lock = on_results_ready, emit, lock
+        self._new_route = partial(Route, on_results_ready, results_kept)
+        self._emit, self._lock = emit, lock
         self._stats, self._factory = stats, factory
-        self.route = Route(on_results_ready)
+        self.route = self._new_route()
         self._detect: DetectStage | None = None
         self._follow: FollowStage | None = None
         self._smoothing = "auto"
@@ -56,7 +60,7 @@ class DetectionSide:
             self.set_threshold(detection.threshold)
             self._detect.look_at(uri, model)
             return
-        self.route = Route(self._on_results_ready)
+        self.route = self._new_route()
         self.route.set_smoothing(self._smoothing)
         self._detect = self._new_stage(uri, model, detection)
         self._detect.worker.start()

@@ -27,6 +27,7 @@ class Route:
 
     Args:
         on_results_ready: Called, on a worker thread, when ``results`` was empty and is not any more.
+        results_kept: How many of the newest wait in ``results``.
 
     Attributes:
         frames: (epoch, frame) for the detector.
@@ -35,9 +36,9 @@ class Route:
         follow: Who follows them; None for nobody.
     """
 
-    def __init__(self, on_results_ready: Callable[[], None]) -> None:
+    def __init__(self, on_results_ready: Callable[[], None], results_kept: int = 1) -> None:
         self.frames: LatestSlot[tuple[int, Frame]] = LatestSlot()
-        self.results: LatestSlot[FrameResult] = LatestSlot()
+        self.results: LatestSlot[FrameResult] = LatestSlot(results_kept)
         self._on_results_ready = on_results_ready
         self._lock = threading.Lock()
         self._epoch = 0
@@ -65,7 +66,8 @@ class Route:
             self._last = None
             self.smoothing.restart()
             self.frames.take_nowait()
-            self.results.take_nowait()
+            while self.results.take_nowait() is not None:
+                pass
             return self._epoch
 
     def deliver(self, epoch: int, frame: Frame) -> bool:

@@ -54,6 +54,7 @@ class LiveSession:
         on_event: Told of states, sources and models, in order.
         detector_factory: Opens a model, on the detect thread.
         source_factory: Opens a source, on the capture thread.
+        results_kept: How many of the newest wait in ``results``; more than one for who must see each.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class LiveSession:
         *,
         detector_factory: DetectorFactory = open_model,
         source_factory: SourceFactory = open_source,
+        results_kept: int = 1,
     ) -> None:
         self._on_event = on_event
         # Held while events are told, so that they come in order; reentrant, since a callback may call back.
@@ -71,7 +73,9 @@ class LiveSession:
         self._stats = StatsRecorder()
         told = SessionSide(self._source_opened, self._source_failed, self._source_says)
         self._sources = SourceSide(told, source_factory)
-        self._detection = DetectionSide(on_results_ready, self._tell, self._lock, self._stats, detector_factory)
+        self._detection = DetectionSide(
+            on_results_ready, self._tell, self._lock, self._stats, detector_factory, results_kept
+        )
         self._uri = ""
         self._info: SourceInfo | None = None
         self._painted: tuple[int, int] | None = None

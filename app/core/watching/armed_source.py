@@ -16,7 +16,7 @@ from app.core.events.scene import Scene
 from app.core.frames import FrameResult
 from app.core.recording.source_recording import SourceRecording
 from app.core.settings import DetectionSettings, OverlaySettings
-from app.core.watching.keeping import SourceKeeping
+from app.core.watching.keeping import RESULTS_KEPT, SourceKeeping
 from app.core.watching.request import WatchRequest
 from app.core.workers import Worker
 
@@ -45,7 +45,7 @@ class ArmedSource:
         fps: Fraction | None = None,
     ) -> None:
         self._keeping = SourceKeeping(name, request, tell, alarm, look, fps)
-        self._results: LatestSlot[FrameResult] = LatestSlot()
+        self._results: LatestSlot[FrameResult] = LatestSlot(RESULTS_KEPT)
         self._orders: deque[Callable[[], None]] = deque()
         self._seen: FrameResult | None = None
         self._unseen_ns = 0

@@ -18,6 +18,9 @@ from app.core.watching.event_keeper import EventKeeper
 from app.core.watching.request import WatchRequest
 from app.core.watching.virtual_camera import VirtualCamera
 
+RESULTS_KEPT = 8
+"""Frames that wait while a picture is written: none that the detector has looked at is passed over for that."""
+
 
 class SourceKeeping:
     """What is made of a source that somebody looks at.

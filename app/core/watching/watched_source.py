@@ -27,7 +27,7 @@ from app.core.live import (
 from app.core.settings import OverlaySettings
 from app.core.sources.base import SourceOptions
 from app.core.sources.uri import kind_by_name, shown_name
-from app.core.watching.keeping import SourceKeeping
+from app.core.watching.keeping import RESULTS_KEPT, SourceKeeping
 from app.core.watching.request import WatchRequest
 from app.core.workers import Worker
 
@@ -88,7 +88,7 @@ class WatchedSource:
         self.done = threading.Event()
         self.failed = False
         self._options = replace(options, tap=self._keeping.clean)
-        self.session = LiveSession(lambda: None, self._hear)
+        self.session = LiveSession(lambda: None, self._hear, results_kept=RESULTS_KEPT)
         self.session.set_smoothing("off")
         self.worker = Worker("watch", self._run, self._broken)
 
