@@ -17,6 +17,7 @@ from app.core.addresses import with_schemes
 from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
 from app.core.exit_watchdog import end_within
+from app.core.heap import share_heap
 from app.core.instance import InstanceLock, OpenRequest, claim_or_send
 from app.core.sources.base import CAMERA, SCREEN
 from app.core.system_libraries import package_hint
@@ -67,6 +68,7 @@ def _activation() -> str:
 
 
 def _with_crash_file(sources: tuple[str, ...], changes: dict[str, dict[str, Any]], place: InstanceLock | None) -> int:
+    share_heap()
     crashes = begin_crash_file()
     try:
         return _open_window()(sources, changes, place, end_within)
