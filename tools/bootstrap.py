@@ -14,8 +14,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+import time
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
+from queue import Queue
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -206,39 +209,56 @@ def side_by_side(lanes: list[list[Command]]) -> int:
     Returns:
         The first exit code that is not 0; 1 for a command that a signal killed.
     """
-    running: list[subprocess.Popen[bytes]] = []
-    interrupted = threading.Event()
+    ended: list[list[int]] = [[] for _ in lanes]
+    running: dict[int, subprocess.Popen[bytes]] = {}
+    finished: Queue[int] = Queue()
+    idle, cores, code = deque(range(len(lanes))), os.cpu_count() or 1, 0
 
-    def run_lane(commands: list[Command], said: IO[bytes] | None) -> list[int]:
-        codes = []
-        for command, environment in commands:
-            if interrupted.is_set():
-                break
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said)
-            running.append(process)
-            codes.append(process.wait())
-        return codes
+    def start(lane: int, said: IO[bytes] | None) -> None:
+        # On this thread alone: it knows of Ctrl-C before it hears that a command has ended by it.
+        command, environment = lanes[lane][len(ended[lane])]
+        process = running[lane] = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said)
 
-    with contextlib.ExitStack() as open_files, ThreadPoolExecutor(min(len(lanes), os.cpu_count() or 1)) as pool:
+        def wait() -> None:
+            process.wait()
+            finished.put(lane)
+
+        threading.Thread(target=wait, daemon=True).start()
+
+    with contextlib.ExitStack() as open_files:
         outputs = [None, *(open_files.enter_context(tempfile.TemporaryFile()) for _ in lanes[1:])]
-        ends = [pool.submit(run_lane, *lane) for lane in zip(lanes, outputs, strict=True)]
         try:
-            wait(ends)
+            while idle or running:
+                while idle and len(running) < cores:
+                    start(lane := idle.popleft(), outputs[lane])
+                lane = finished.get()
+                ended[lane].append(running.pop(lane).wait())
+                if len(ended[lane]) < len(lanes[lane]):
+                    idle.appendleft(lane)
         except KeyboardInterrupt:
-            interrupted.set()
-            wait(ends, PATIENCE_S)  # from a terminal, the signal went to them too
-            for process in running:
-                process.terminate()
-            wait(ends)
+            code = 130
+            _end(list(running.values()))
         for output in filter(None, outputs):
             output.seek(0)
             sys.stdout.flush()
             shutil.copyfileobj(output, sys.stdout.buffer)
-    ended = [row for lane, end in zip(lanes, ends, strict=True) for row in zip(lane, end.result(), strict=False)]
-    for (command, _), code in ended:
-        if code < 0:
-            say(f"killed by signal {-code}: {' '.join(map(str, command))}")
-    return next((1 if code < 0 else code for _, code in ended if code), 130 if interrupted.is_set() else 0)
+    rows = [row for lane, codes in zip(lanes, ended, strict=True) for row in zip(lane, codes, strict=False)]
+    for (command, _), each in rows:
+        if each < 0:
+            say(f"killed by signal {-each}: {' '.join(map(str, command))}")
+    return next((1 if each < 0 else each for _, each in rows if each), code)
+
+
+def _end(running: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Waits for what Ctrl-C has ended, too, where it came from a terminal, and ends what goes on."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    for process in running:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline_s - time.monotonic()))
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.wait()
 
 
 def main() -> int:
