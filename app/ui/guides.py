@@ -29,9 +29,9 @@ GUIDES: dict[str, str] = {
 """Titles by name of the file, without its ending, in the order shown."""
 
 NO_CAMERA = "troubleshooting#no-camera-is-found"
-"""What to do where no camera is listed."""
+"""The place that says what to do where no camera is listed."""
 VIRTUAL_CAMERA = "watch#as-a-camera-for-other-programs"
-"""What a camera for other programs needs."""
+"""The place that says what a camera for other programs needs."""
 
 _SIZE = (960, 680)
 _LIST_EDGES = 24

@@ -246,7 +246,7 @@ class RecordControl(QObject):
 
 @dataclass
 class _Told:
-    """What was told of one recording.
+    """Reports of one recording.
 
     Attributes:
         begun_s: When it began, monotonic clock.

@@ -64,8 +64,7 @@ class RemoteFiles:
         give_up_at: Moment of the monotonic clock at which reading ends with ``TimeoutError``, however much comes.
         target_s: Longest segment that a playlist has announced, seconds; None before one has.
         complete: The playlist last read says that nothing will follow.
-        refused: Why a file that FFmpeg asked for was refused; None where none was. FFmpeg itself would look on for
-            others, and say no more than that none came.
+        refused: Why a file was refused, which FFmpeg does not say; None where none was.
     """
 
     def __init__(self, certificates: Certificates, open_s: float, quiet_s: float) -> None:

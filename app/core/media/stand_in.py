@@ -1,10 +1,10 @@
-"""What FFmpeg is given where a web server has nothing. Used by the thread that opened it."""
+"""A file that stands in for one that a web server does not have. Used by the thread that opened it."""
 
 from __future__ import annotations
 
 
 class StandIn:
-    """A file that FFmpeg is given instead.
+    """Content that FFmpeg reads in place of a file.
 
     Args:
         content: All of it.

@@ -15,7 +15,7 @@ from app.core.recording.reports import ClipFailed, RecorderPlan, RecorderReport
 from app.core.recording.told_files import ToldFiles
 
 _LOST_NS = 2_000_000_000
-"""Of a file that could not be finished so much may be missing at its end."""
+"""The end of a file that could not be finished: so much of it may be missing."""
 
 
 class Clips:

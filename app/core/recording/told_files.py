@@ -44,7 +44,7 @@ class ToldFiles:
 
     @property
     def folders(self) -> list[Path]:
-        """Where files go."""
+        """Returns the folders that files go to."""
         return [folder for folder, _ in self._folders]
 
     def finish_interrupted(self) -> None:

@@ -76,7 +76,7 @@ class SourceKeeping:
 
     @property
     def failed(self) -> bool:
-        """Whether a fault in this program has ended a recording, or the clips."""
+        """Returns whether a fault in this program has ended a recording, or the clips."""
         return any(each.recorder.failed for each in (self.clean, self._drawn) if each is not None)
 
     def look(self, result: FrameResult) -> None:

@@ -104,7 +104,7 @@ class WatchedSource:
 
     @property
     def is_well(self) -> bool:
-        """Whether frames come at this moment, and all that was asked for is made of them."""
+        """Returns whether frames come at this moment, and all that was asked for is made of them."""
         return self.session.state is LiveState.RUNNING and not self._keeping.failed
 
     def start(self) -> None:

@@ -27,7 +27,7 @@ from app.core.records.csv_table import as_csv
 
 _MAX_RESULT = 2**20
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AppError, RecursionError)
-"""What a result file raises that is missing, damaged, or written by another program."""
+"""Errors from a result file that is missing, damaged, or written by another program."""
 _COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error")
 
 
